@@ -1,0 +1,1 @@
+"""What flows through partsight, and its ports: standard library and numpy only."""
