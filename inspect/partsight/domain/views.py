@@ -16,14 +16,11 @@ class Alignment:
     shift_px: (dx, dy) of the part's centre, frame pixels.
     angle_deg: turn of the part, counter-clockwise positive.
     score: similarity of the fiducial that fits worst, normalised cross-correlation, -1..1.
-    likeness: similarity of the whole part with the recipe's picture of it after alignment, -1..1;
-        None where the recipe gives no picture.
     """
 
     shift_px: tuple[float, float]
     angle_deg: float
     score: float
-    likeness: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +32,8 @@ class ImageFacts:
     sharpness: variance of the Laplacian of the 8-bit grey image at half size.
     frozen: bit-identical with the frame before, live cameras only.
     alignment: None where the recipe asks for none or nothing was found.
+    likeness: similarity of the whole part with the recipe's picture of it after alignment, -1..1;
+        None where the recipe gives no picture or the part could not be aligned.
     counts: what was counted, by the recipe's name of the feature.
     coverage: share of bright pixels, by the recipe's name of the region.
     mm_per_px: the camera's scale, None where the site gives none.
@@ -47,6 +46,7 @@ class ImageFacts:
     sharpness: float
     frozen: bool = False
     alignment: Alignment | None = None
+    likeness: float | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     coverage: Mapping[str, float] = field(default_factory=dict)
     mm_per_px: float | None = None

@@ -1,0 +1,109 @@
+"""The configuration of one station."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from partsight.config.reading import Table, read_toml, validate
+from partsight.domain.trigger import TriggerKind
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+
+
+def _plain_name(value: str) -> str:
+    if not _NAME.match(value):
+        raise ValueError(f"{value!r} is not a plain name: use letters, digits, - and _ (at most 64)")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_plain_name)]
+
+
+class StationTable(Table):
+    """`[station]`: deadline_ms is from the trigger to the last moment at which a pass may leave."""
+
+    name: Name
+    data: Path
+    recipe: str
+    deadline_ms: float = Field(default=500.0, ge=1, le=600_000)
+    stuck_after_deadlines: int = Field(default=10, ge=2, le=1000)
+
+
+class ModelTable(Table):
+    """`[model]`: the bundle's name or folder, and what runs it."""
+
+    bundle: str
+    backend: str = "auto"
+    threads: int = Field(default=0, ge=0, le=256)
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+
+class CameraTable(Table):
+    """`[[cameras]]`: `settings` is the driver's own and is validated by the driver."""
+
+    name: Name
+    driver: str
+    mm_per_px: float | None = Field(default=None, gt=0, le=1000)
+    frame_timeout_ms: float = Field(default=1000.0, ge=1, le=600_000)
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class TriggerTable(Table):
+    """`[trigger]`: what starts the judging of a part; `period_ms` is for the timer."""
+
+    kind: TriggerKind = TriggerKind.FREE_RUN
+    period_ms: float = Field(default=200.0, ge=1, le=3_600_000)
+    queue: int = Field(default=8, ge=1, le=1024)
+
+
+class ImagesTable(Table):
+    """`[images]`: what is kept of the pixels. NG, REVIEW and INVALID always, OK by `ok_share`."""
+
+    enabled: bool = True
+    budget_mb: float = Field(default=2000.0, ge=1)
+    keep_free_mb: float = Field(default=500.0, ge=0)
+    ok_share: float = Field(default=0.01, ge=0, le=1)
+    overlays: bool = True
+
+
+class StationConfig(Table):
+    """Everything that one station needs to run."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    station: StationTable
+    model: ModelTable
+    cameras: tuple[CameraTable, ...] = Field(min_length=1, max_length=16)
+    trigger: TriggerTable = TriggerTable()
+    images: ImagesTable = ImagesTable()
+
+    @field_validator("cameras")
+    @classmethod
+    def _names_differ(cls, cameras: tuple[CameraTable, ...]) -> tuple[CameraTable, ...]:
+        names = [c.name for c in cameras]
+        double = sorted({n for n in names if names.count(n) > 1})
+        if double:
+            raise ValueError(f"two cameras have the name {', '.join(double)}; each needs its own")
+        return cameras
+
+    @model_validator(mode="after")
+    def _streams_have_one_camera(self) -> StationConfig:
+        streams = self.trigger.kind in (TriggerKind.FREE_RUN, TriggerKind.FOLDER)
+        if streams and len(self.cameras) > 1:
+            raise ValueError(
+                f"trigger.kind = {self.trigger.kind.value!r} makes a part of each frame and so needs exactly one "
+                f"camera, {len(self.cameras)} are given: use 'timer' or 'call' for several"
+            )
+        return self
+
+
+def read_station(path: Path) -> StationConfig:
+    """The file's configuration, paths resolved against its folder. Raises ConfigError with all mistakes."""
+    config = validate(StationConfig, read_toml(path), str(path))
+    data = config.station.data.expanduser()
+    if not data.is_absolute():
+        data = path.resolve().parent / data
+    return config.model_copy(update={"station": config.station.model_copy(update={"data": data})})
