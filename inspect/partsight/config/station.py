@@ -67,7 +67,6 @@ class ImagesTable(Table):
     budget_mb: float = Field(default=2000.0, ge=1)
     keep_free_mb: float = Field(default=500.0, ge=0)
     ok_share: float = Field(default=0.01, ge=0, le=1)
-    overlays: bool = True
 
 
 class StationConfig(Table):

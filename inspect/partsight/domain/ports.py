@@ -122,7 +122,11 @@ class Records(Protocol):
         """Note that a reject for this trigger has left before its record. Microseconds; raises RecordsError."""
 
     def commit(self, inspection: Inspection) -> None:
-        """Write one inspection in one durable transaction; once for each sequence. Raises RecordsError."""
+        """Write one inspection in one durable transaction. Raises RecordsError.
+
+        A second commit for a sequence replaces a pass that the deadline has overruled by its INVALID verdict,
+        and nothing else: what is recorded otherwise never changes.
+        """
 
 
 class FrameSink(Protocol):

@@ -1,0 +1,130 @@
+"""The composition root: one function puts a station together, one takes it apart in reverse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import structlog
+
+from partsight import registry
+from partsight.daemon.site import Site
+from partsight.detectors.auto import choose
+from partsight.domain.messages import Event
+from partsight.domain.ports import Camera, Clock, Detector, Output
+from partsight.outputs.images import ArchivePolicy, ImageArchive
+from partsight.outputs.records import SqliteRecords
+from partsight.station.clock import SystemClock
+from partsight.station.judge import Judge
+from partsight.station.station import Station, StationPlan
+from partsight.station.tally import Tally
+
+log = structlog.get_logger(__name__)
+
+MB = 1_000_000
+BUSY_TIMEOUT_S = 0.2
+"""How long a commit waits for another program's lock: longer would hold up the parts behind it."""
+
+
+@dataclass(slots=True)
+class Line:
+    """A station with what it owns."""
+
+    site: Site
+    station: Station
+    records: SqliteRecords
+    archive: ImageArchive | None
+    detector: Detector
+    tally: Tally
+
+    def close(self, timeout_s: float = 10.0) -> tuple[str, ...]:
+        """Stop in reverse; the names of what did not end in time."""
+        survivors = list(self.station.stop(timeout_s))
+        if self.archive is not None and not self.archive.stop(timeout_s):
+            survivors.append("archive")
+        if "inference" not in survivors:
+            self.detector.close()
+            self.records.close()
+        for name in survivors:
+            log.error("did not end in time", thread=name)
+        return tuple(survivors)
+
+
+def open_line(
+    site: Site,
+    *,
+    fatal: Callable[[int, str], None],
+    tell: Callable[[Event], None] = lambda _: None,
+    outputs: Sequence[Output] = (),
+    clock: Clock | None = None,
+) -> Line:
+    """Put a station together and start it. What was opened is closed again where a later step fails.
+
+    Raises FolderInUse, RecordsUnavailable, DetectorError.
+    """
+    config = site.config
+    clock = clock or SystemClock()
+    with ExitStack() as undo:
+        records = SqliteRecords.open(config.station.data, busy_timeout_s=BUSY_TIMEOUT_S)
+        undo.callback(records.close)
+        detector = _open_detector(site)
+        undo.callback(detector.close)
+        archive = _open_archive(site, records)
+        if archive is not None:
+            archive.start()
+            undo.callback(archive.stop, 5.0)
+        tally = Tally(site.bundle.card.classes)
+        station = Station(
+            _plan(site, records.epoch, _cameras(site)),
+            Judge(detector, site.recipe, {camera.name: camera.mm_per_px for camera in config.cameras}),
+            records,
+            clock,
+            outputs=(tally, *outputs),
+            archive=archive,
+            tell=tell,
+            fatal=fatal,
+        )
+        station.start()
+        undo.pop_all()
+    return Line(site, station, records, archive, detector, tally)
+
+
+def _open_detector(site: Site) -> Detector:
+    model = site.config.model
+    settings = {"threads": model.threads, "precision": model.precision}
+    return choose(site.bundle.spec(), model.backend, settings)
+
+
+def _open_archive(site: Site, records: SqliteRecords) -> ImageArchive | None:
+    images = site.config.images
+    if not images.enabled:
+        return None
+    policy = ArchivePolicy(
+        budget_bytes=int(images.budget_mb * MB),
+        min_free_bytes=int(images.keep_free_mb * MB),
+        ok_share=images.ok_share,
+    )
+    return ImageArchive(site.config.station.data, records, policy)
+
+
+def _cameras(site: Site) -> dict[str, Camera]:
+    return {
+        table.name: registry.camera_driver(table.driver)(site.camera_settings[table.name])
+        for table in site.config.cameras
+    }
+
+
+def _plan(site: Site, epoch: int, cameras: dict[str, Camera]) -> StationPlan:
+    config = site.config
+    return StationPlan(
+        name=config.station.name,
+        epoch=epoch,
+        cameras=cameras,
+        frame_timeouts_ms={table.name: table.frame_timeout_ms for table in config.cameras},
+        trigger=config.trigger.kind,
+        period_ms=config.trigger.period_ms,
+        queue=config.trigger.queue,
+        deadline_ms=config.station.deadline_ms,
+        stuck_after=config.station.stuck_after_deadlines,
+    )

@@ -1,0 +1,132 @@
+"""A station's configuration with all that it names: read, checked against each other, nothing opened yet (rule 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from partsight import registry
+from partsight.config.reading import mistakes_of
+from partsight.config.station import CameraTable, StationConfig, read_station
+from partsight.domain.errors import BundleError, CameraUnavailable, ConfigError, Mistake
+from partsight.models import bundle as bundles
+from partsight.models.bundle import Bundle
+from partsight.recipes import Recipe, load_recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything that `open_line` needs. camera_settings: each driver's validated `Settings`, by camera name."""
+
+    config: StationConfig
+    file: Path
+    bundle: Bundle
+    recipe: Recipe
+    camera_settings: Mapping[str, Any]
+
+
+def load_site(path: Path) -> Site:
+    """Read a configuration and all it names. Raises ConfigError with every mistake in all of the files."""
+    config = read_station(path)
+    mistakes: list[Mistake] = []
+    settings: dict[str, Any] = {}
+    for index, table in enumerate(config.cameras, 1):
+        try:
+            settings[table.name] = _camera_settings(table, path, f"cameras[{index}]")
+        except ConfigError as error:
+            mistakes += error.mistakes
+    if config.model.backend not in ("auto", *registry.detector_names()):
+        known = ", ".join(("auto", *registry.detector_names()))
+        mistakes.append(Mistake(str(path), "model.backend", f"{config.model.backend!r} is unknown", f"one of {known}"))
+    bundle = recipe = None
+    try:
+        bundle = bundles.load(find_bundle(config.model.bundle, path.resolve().parent))
+    except BundleError as error:
+        mistakes.append(Mistake(str(path), "model.bundle", str(error)))
+    try:
+        recipe_path = find_recipe(config.station.recipe, path.resolve().parent)
+        if bundle is not None:
+            recipe = load_recipe(recipe_path, bundle.card.classes, bundle.card.thresholds)
+            mistakes += _cross_check(config, recipe, path)
+    except ConfigError as error:
+        mistakes += error.mistakes
+    if mistakes:
+        raise ConfigError(mistakes)
+    assert bundle is not None
+    assert recipe is not None
+    return Site(config, path, bundle, recipe, settings)
+
+
+def find_bundle(name: str, beside: Path) -> Path:
+    """A bundle by name or path; a relative path counts from the folder `beside`. Raises BundleError."""
+    if "/" in name and (beside / name).is_dir():
+        return bundles.find(beside / name)
+    return bundles.find(name)
+
+
+def find_recipe(name: str, beside: Path) -> Path:
+    """A recipe by path (relative to the folder `beside`) or by the name of one that comes with partsight.
+
+    Raises ConfigError that says where it looked.
+    """
+    given = Path(name).expanduser()
+    candidates = [beside / given, beside / "recipes" / f"{name}.toml"]
+    candidates += [place / "recipes" / f"{name}.toml" for place in configuration_places()]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    looked = ", ".join(str(c) for c in candidates)
+    raise ConfigError([Mistake(name, "", "there is no such recipe", f"looked at {looked}")])
+
+
+def configuration_places() -> tuple[Path, ...]:
+    """Where the configurations lie that come with partsight: beside the model bundles."""
+    return tuple(place.parent / "configs" for place in bundles.places())
+
+
+def _camera_settings(table: CameraTable, path: Path, key: str) -> Any:
+    try:
+        driver = registry.camera_driver(table.driver)
+    except CameraUnavailable as error:
+        raise ConfigError([Mistake(str(path), f"{key}.driver", str(error))]) from error
+    values = {k: _resolved(k, v, path) for k, v in table.settings.items()}
+    try:
+        return driver.Settings.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(mistakes_of(error, str(path), f"{key}.settings")) from error
+
+
+def _resolved(key: str, value: Any, path: Path) -> Any:
+    """A camera's relative `path` counts from the configuration's folder."""
+    if key == "path" and isinstance(value, str):
+        return str(path.resolve().parent / Path(value).expanduser())
+    return value
+
+
+def _cross_check(config: StationConfig, recipe: Recipe, path: Path) -> list[Mistake]:
+    mistakes = [
+        Mistake(
+            str(path),
+            f"cameras[{i}].name",
+            f"recipe {recipe.ref.name} has no view for camera {camera.name!r}",
+            'name it in the recipe\'s [[views]], or use camera = "*" there',
+        )
+        for i, camera in enumerate(config.cameras, 1)
+        if recipe.view(camera.name) is None
+    ]
+    in_mm = [rule.name for rule in recipe.rules if rule.enabled and rule.in_mm]
+    mistakes += [
+        Mistake(
+            str(path),
+            f"cameras[{i}].mm_per_px",
+            f"is missing, but recipe {recipe.ref.name} has sizes in mm ({', '.join(in_mm)})",
+            "measure a known length in the picture",
+        )
+        for i, camera in enumerate(config.cameras, 1)
+        if in_mm and camera.mm_per_px is None
+    ]
+    return mistakes

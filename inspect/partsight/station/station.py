@@ -1,0 +1,545 @@
+"""The line: takes triggers, gives each exactly one verdict in time, and never delays one for anything else.
+
+Threads: one a camera (`capture.py`), one for inference, one for the deadline, one for the timer trigger. Slow
+lanes (images, screens) are fed by calls that return at once.
+
+States (docs/reliability.md has the whole table):
+
+    PREOPERATIONAL ──start──► INITIALIZED ──cameras open, detector warm──► READY ──► RUNNING ◄──► SUSPENDED
+                                                    stop: HALTED;  a latched fault: ERROR, until `reset`
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import structlog
+
+from partsight.domain.errors import RecordsError
+from partsight.domain.frame import Frame, Grab
+from partsight.domain.inspection import Inspection, Timings
+from partsight.domain.messages import CameraChanged, Event, Finished, StateChanged
+from partsight.domain.ports import Camera, CameraInfo, Clock, FrameSink, Output, Records
+from partsight.domain.reasons import REASON_TEXT, Reason
+from partsight.domain.status import CameraStatus, StationState, StationStatus
+from partsight.domain.trigger import Trigger, TriggerKind
+from partsight.domain.uid import uuid7
+from partsight.domain.verdict import Action, Verdict, invalid
+from partsight.domain.views import View
+from partsight.station.capture import Capture
+from partsight.station.deadlines import Deadlines
+from partsight.station.faults import FaultBoard
+from partsight.station.intake import Intake
+from partsight.station.judge import Judge, Judged
+from partsight.station.ledger import Ledger, Part, Stage
+from partsight.station.pulse import Pulse
+from partsight.station.recorder import Recorder
+from partsight.station.slot import LatestSlot, WaitingSlot
+
+log = structlog.get_logger(__name__)
+
+IDLE_S = 0.05
+CAMERAS_OPEN_TIMEOUT_S = 30.0
+EXIT_STUCK = 70
+"""Exit status when a loop hangs (EX_SOFTWARE): the service manager starts the station again."""
+
+
+@dataclass(frozen=True, slots=True)
+class StationPlan:
+    """What a station is told before it starts.
+
+    cameras: driver by camera name. frame_timeouts_ms: by camera name.
+    queue: triggers that may wait for frames or judging; one more is INVALID (overload).
+    stuck_after: deadlines that a detector may take before the process ends.
+    """
+
+    name: str
+    epoch: int
+    cameras: Mapping[str, Camera]
+    frame_timeouts_ms: Mapping[str, float]
+    trigger: TriggerKind
+    period_ms: float
+    queue: int
+    deadline_ms: float
+    stuck_after: int
+
+
+class Station:
+    """Judges parts. `fatal` is called when only a new process can help; it must not return."""
+
+    def __init__(
+        self,
+        plan: StationPlan,
+        judge: Judge,
+        records: Records,
+        clock: Clock,
+        *,
+        outputs: Sequence[Output] = (),
+        archive: FrameSink | None = None,
+        tell: Callable[[Event], None] = lambda _: None,
+        fatal: Callable[[int, str], None],
+    ) -> None:
+        self.plan = plan
+        self.pulse = Pulse(clock)
+        self.ledger = Ledger()
+        self.faults = FaultBoard(clock, tell)
+        self._judge = judge
+        self._records = records
+        self._clock = clock
+        self._outputs = tuple(outputs)
+        self._archive = archive
+        self._tell = tell
+        self._fatal = fatal
+        self._lock = threading.Lock()
+        self._state = StationState.PREOPERATIONAL
+        self._stop_triggers = threading.Event()
+        self._stop_judging = threading.Event()
+        self._queued = threading.Condition()
+        self._queue: deque[Part] = deque()
+        self._intake = Intake(records, self.ledger, clock, plan.epoch, plan.deadline_ms)
+        self._recorder = Recorder(records, self.faults, clock)
+        self._deadlines = Deadlines(clock)
+        self._judging: tuple[Part, int] | None = None
+        self._simulated: set[str] = set()
+        self._streams = plan.trigger in (TriggerKind.FREE_RUN, TriggerKind.FOLDER)
+        self._slot: LatestSlot | WaitingSlot = LatestSlot() if plan.trigger is TriggerKind.FREE_RUN else WaitingSlot()
+        self._captures = {
+            name: Capture(
+                name,
+                camera,
+                self,
+                clock,
+                streams=self._streams,
+                frame_timeout_ms=plan.frame_timeouts_ms[name],
+                depth=plan.queue,
+                tick=partial(self.pulse.tick, f"capture-{name}", 30.0),
+            )
+            for name, camera in plan.cameras.items()
+        }
+        self._threads = [
+            threading.Thread(
+                target=self._guarded, args=("deadline", self._run_deadlines), name="deadline", daemon=True
+            ),
+            threading.Thread(
+                target=self._guarded, args=("inference", self._run_inference), name="inference", daemon=True
+            ),
+        ]
+        if plan.trigger is TriggerKind.TIMER:
+            timer = threading.Thread(target=self._guarded, args=("timer", self._run_timer), name="timer", daemon=True)
+            self._threads.append(timer)
+
+    # --- start and stop -------------------------------------------------------------------------
+
+    def start(self, wait_for_cameras_s: float = CAMERAS_OPEN_TIMEOUT_S) -> None:
+        """Warm the detector, open the cameras, run. A camera that is not there leaves the station SUSPENDED."""
+        self._intake.reserve_ahead()
+        self._judge.detector.warm_up()
+        self._set_state(StationState.INITIALIZED, "recipe and model are loaded")
+        for capture in self._captures.values():
+            capture.start()
+        until = self._clock.monotonic_ns() + int(wait_for_cameras_s * 1e9)
+        for capture in self._captures.values():
+            capture.wait_until_open(max(0.0, (until - self._clock.monotonic_ns()) / 1e9))
+        self._set_state(StationState.READY, "cameras were tried, the detector is warm")
+        for thread in self._threads:
+            thread.start()
+        self._set_state(StationState.RUNNING, "started")
+        self._settle()
+
+    def stop(self, timeout_s: float = 10.0) -> tuple[str, ...]:
+        """Stop triggers, finish the parts in flight, close the cameras. The names of threads that did not end."""
+        self._stop_triggers.set()
+        self._set_state(StationState.HALTED, "stopped")
+        self.ledger.wait_until_none_open(self.plan.deadline_ms / 1e3 + 1.0)
+        for part in self.ledger.open_parts():
+            self._reject_unjudged(part, Reason.SHUTDOWN, REASON_TEXT[Reason.SHUTDOWN])
+        for capture in self._captures.values():
+            capture.stop()
+        self._stop_judging.set()
+        with self._queued:
+            self._queued.notify_all()
+        self._deadlines.wake()
+        until = self._clock.monotonic_ns() + int(timeout_s * 1e9)
+
+        def left() -> float:
+            return max(0.0, (until - self._clock.monotonic_ns()) / 1e9)
+
+        survivors = [f"capture-{name}" for name, capture in self._captures.items() if not capture.join(left())]
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(left())
+            if thread.is_alive():
+                survivors.append(thread.name)
+        if "inference" not in survivors:
+            self._recorder.write_waiting(now=True)
+        return tuple(survivors)
+
+    def reset(self) -> None:
+        """Acknowledge latched faults; what still holds is raised again by its loop."""
+        self.faults.acknowledge()
+        self._settle()
+
+    # --- what others ask ------------------------------------------------------------------------
+
+    @property
+    def state(self) -> StationState:
+        with self._lock:
+            return self._state
+
+    @property
+    def source_ended(self) -> bool:
+        """True once every camera has given its last frame and every part its verdict."""
+        done = all(capture.ended for capture in self._captures.values()) and len(self._slot) == 0
+        return done and self.ledger.snapshot().in_flight == 0
+
+    def status(self) -> StationStatus:
+        """A frozen snapshot."""
+        recipe, model = self._judge.recipe.ref, self._judge.detector.model
+        return StationStatus(
+            self.plan.name,
+            self.plan.epoch,
+            self.state,
+            self.ledger.snapshot(),
+            self.faults.all(),
+            tuple(capture.status() for capture in self._captures.values()),
+            f"{recipe.name}@{recipe.revision}",
+            f"{model.name} {model.sha256[:12]}",
+            f"{model.backend} {model.precision}",
+        )
+
+    def unrecorded(self) -> int:
+        """Verdicts that were given and wait to be recorded."""
+        return len(self._recorder)
+
+    # --- triggers -------------------------------------------------------------------------------
+
+    def trigger(
+        self,
+        kind: TriggerKind = TriggerKind.CALL,
+        *,
+        part_id: str = "",
+        id: int | None = None,  # noqa: A002 - the contract's word
+        encoder: int | None = None,
+    ) -> Trigger:
+        """Judge the part under the cameras. Returns at once; the verdict comes by the outputs, always.
+
+        Raises ValueError for an id outside 1..65535.
+        """
+        if id is not None and not 1 <= id <= 65535:
+            raise ValueError(f"id is {id}; it must be 1 to 65535")
+        part = self._accept(kind, self._clock.monotonic_ns(), part_id, id, encoder)
+        if part.stage is Stage.WAITING:
+            for capture in self._captures.values():
+                capture.request(part)
+        return part.trigger
+
+    def _accept(
+        self, kind: TriggerKind, at_ns: int, part_id: str = "", id_: int | None = None, encoder: int | None = None
+    ) -> Part:
+        """Count and latch a trigger. A part that cannot be served now is rejected at once."""
+        part, error = self._intake.accept(kind, at_ns, part_id, id_, encoder)
+        if error is not None:
+            self._recorder.fault(error)
+            self._reject_unjudged(part, Reason.RECORD_FAILED, f"trigger could not be latched: {error}")
+            return part
+        self._deadlines.add(part)
+        refusal = self._refusal(kind)
+        if refusal is not None:
+            self._reject_unjudged(part, *refusal)
+        return part
+
+    def _refusal(self, kind: TriggerKind) -> tuple[Reason, str] | None:
+        """Why a trigger cannot be served now."""
+        state = self.state
+        if self._stop_triggers.is_set() or state not in (StationState.RUNNING, StationState.SUSPENDED):
+            return Reason.NOT_RUNNING, f"trigger while the station was {state.value}"
+        if self._streams and kind is not self.plan.trigger:
+            return Reason.NOT_RUNNING, f"this station takes its parts by {self.plan.trigger.value}, not by {kind.value}"
+        if self.ledger.snapshot().in_flight > self.plan.queue:
+            return Reason.OVERLOAD, f"more than {self.plan.queue} parts are in flight"
+        return None
+
+    # --- what the capture loops call (FrameTaker) -----------------------------------------------
+
+    def stream(self, camera: str, grab: Grab, arrived_ns: int) -> int:
+        """A streamed frame: free run keeps the latest, a file source waits until there is room."""
+        if isinstance(self._slot, LatestSlot):
+            passed_over = self._slot.put(grab, arrived_ns)
+            if passed_over:
+                self.ledger.count_dropped_frame(passed_over)
+            return passed_over
+        while not self._stop_triggers.is_set():
+            if self._slot.put(grab, arrived_ns, IDLE_S):
+                return 0
+            self.pulse.tick(f"capture-{camera}", 30.0)
+        self.ledger.count_dropped_frame()
+        return 1
+
+    def view(self, part: Part, camera: str, grab: Grab, arrived_ns: int) -> None:
+        """A part's frame from one camera."""
+        self._add_view(part, Frame(part.trigger, camera, grab, arrived_ns), arrived_ns)
+
+    def no_view(self, part: Part, camera: str, reason: Reason, detail: str) -> None:
+        """A part will get no frame from this camera: it is judged INVALID once all others came."""
+        self._add_view(part, View(camera, failure=reason, detail=detail), self._clock.monotonic_ns())
+
+    def opened(self, camera: str, info: CameraInfo) -> None:
+        """A camera is open: what it is decides on the frozen-frame check and on 'simulated'."""
+        self._judge.set_live(camera, info.live)
+        if info.simulated:
+            self._simulated.add(camera)
+        log.info("camera is open", camera=camera, model=info.model, size=f"{info.width}x{info.height}")
+
+    def changed(self, status: CameraStatus) -> None:
+        """A camera's state changed: raise or clear its fault, suspend or go on."""
+        key = f"camera/{status.name}"
+        if status.state in ("streaming", "ended", "stopped"):
+            self.faults.clear(key)
+        elif status.state in ("backoff", "stalled"):
+            cure = f"check cable, power and address of camera {status.name}; it is tried again by itself"
+            self.faults.raise_(key, status.error or f"camera {status.name} is lost", cure)
+        self._tell(CameraChanged(status))
+        self._settle()
+
+    def _add_view(self, part: Part, view: Frame | View, at_ns: int) -> None:
+        if self.ledger.add_view(part, view, len(self._captures), at_ns):
+            with self._queued:
+                self._queue.append(part)
+                self._queued.notify()
+
+    # --- inference ------------------------------------------------------------------------------
+
+    def _run_inference(self) -> None:
+        limit_s = self.plan.deadline_ms / 1e3 * self.plan.stuck_after + 30.0
+        while True:
+            self.pulse.tick("inference", limit_s)
+            part = self._next_part()
+            if part is not None:
+                self._judge_part(part)
+            elif self._stop_judging.is_set():
+                return
+            self._recorder.write_waiting()
+            try:
+                self._intake.reserve_ahead()
+            except RecordsError as error:
+                self._recorder.fault(error)
+
+    def _next_part(self) -> Part | None:
+        """The next part to judge; in free run it is born here (rule 6)."""
+        if not self._streams:
+            with self._queued:
+                self._queued.wait_for(lambda: self._queue or self._stop_judging.is_set(), IDLE_S)
+                return self._queue.popleft() if self._queue else None
+        taken = self._slot.take(IDLE_S)
+        if taken is None:
+            return None
+        grab, arrived_ns = taken
+        name, capture = next(iter(self._captures.items()))
+        if self._stop_triggers.is_set():
+            capture.passed_over()
+            self.ledger.count_dropped_frame()
+            return None
+        capture.took()
+        at_ns = arrived_ns if self.plan.trigger is TriggerKind.FREE_RUN else self._clock.monotonic_ns()
+        part = self._accept(self.plan.trigger, at_ns, grab.name[:64])
+        frame = Frame(part.trigger, name, grab, arrived_ns)
+        return part if self.ledger.add_view(part, frame, 1, at_ns) else None
+
+    def _judge_part(self, part: Part) -> None:
+        if not self.ledger.take(part):
+            return
+        start_ns = self._clock.monotonic_ns()
+        self._judging = (part, start_ns)
+        try:
+            judged = self._judge.judge(part.frames, part.failed)
+        except Exception as error:  # the thread's top for a part: a defect of ours must not end the line
+            log.exception("judging failed", sequence=part.trigger.sequence)
+            judged = self._failed(error)
+        finally:
+            self._judging = None
+        self._state_detector(judged)
+        self._finish(part, judged, start_ns)
+
+    def _failed(self, error: Exception) -> Judged:
+        text = f"{type(error).__name__}: {error}"
+        self.faults.raise_("station/internal", text, "this is a defect of partsight: please report it with the log")
+        return Judged(invalid(Reason.INTERNAL, text, self._judge.recipe.ref), (), 0.0, 0.0, 0.0)
+
+    def _state_detector(self, judged: Judged) -> None:
+        if judged.error is not None:
+            self.faults.raise_("detector", str(judged.error), "parts are rejected until the detector answers again")
+        elif judged.detect_ms:
+            self.faults.clear("detector")
+
+    def _finish(self, part: Part, judged: Judged, start_ns: int) -> None:
+        """Record, claim, publish: a pass only after its record, a reject at once (rules 3 and 4)."""
+        now = self._clock.monotonic_ns()
+        inspection = self._inspection(part, judged.verdict, judged, start_ns, now)
+        if now > part.trigger.deadline_ns:
+            self._reject(part, Reason.DEADLINE, REASON_TEXT[Reason.DEADLINE])
+        elif inspection.verdict.action is not Action.PASS:
+            self._claim_and_publish(part, inspection)
+        else:
+            error = self._recorder.commit(inspection)
+            if error is None:
+                self._claim_and_publish(part, inspection)
+            else:
+                self._reject(part, Reason.RECORD_FAILED, f"record could not be written: {error}", inspection)
+        if part.verdict is not inspection.verdict:
+            inspection = self._overruled(part, inspection)
+            self._recorder.record(inspection)
+        elif inspection.verdict.action is not Action.PASS:
+            self._recorder.record(inspection)
+        self._to_slow_lanes(part, inspection)
+
+    def _overruled(self, part: Part, inspection: Inspection) -> Inspection:
+        """What is recorded of a part that was rejected while it was judged: that verdict, and what the model said."""
+        assert part.verdict is not None
+        if part.verdict.code == Reason.DEADLINE:
+            self.ledger.count_late()
+        timings = replace(inspection.timings, verdict_ms=(part.verdict_ns - part.trigger.at_ns) / 1e6)
+        return replace(inspection, verdict=part.verdict, late=inspection.verdict.result, timings=timings)
+
+    def _claim_and_publish(self, part: Part, inspection: Inspection) -> None:
+        if self.ledger.claim(part, inspection.verdict, self._clock.monotonic_ns()) is not None:
+            self._publish(inspection)
+
+    def _publish(self, inspection: Inspection) -> None:
+        for output in self._outputs:
+            output.publish(inspection)
+
+    def _inspection(
+        self, part: Part, verdict: Verdict, judged: Judged | None, start_ns: int | None, now: int
+    ) -> Inspection:
+        at = part.trigger.at_ns
+
+        def since(ns: int | None) -> float | None:
+            return None if ns is None else (ns - at) / 1e6
+
+        truths = [frame.grab.truth for frame in part.frames if frame.grab.truth is not None]
+        return Inspection(
+            uid=uuid7(),
+            trigger=part.trigger,
+            verdict=verdict,
+            views=judged.views if judged is not None else (),
+            timings=Timings(
+                frame_ms=since(part.frame_ns),
+                start_ms=since(start_ns),
+                infer_ms=judged.infer_ms if judged is not None else None,
+                detect_ms=judged.detect_ms if judged is not None else None,
+                decide_ms=judged.decide_ms if judged is not None else None,
+                verdict_ms=since(now),
+            ),
+            model=self._judge.detector.model,
+            simulated=bool(self._simulated),
+            truth=truths[0] if truths else None,
+        )
+
+    def _to_slow_lanes(self, part: Part, inspection: Inspection) -> None:
+        if self._archive is not None and part.frames and not self._archive.offer(inspection, part.frames):
+            self.ledger.count_dropped_images()
+        self._tell(Finished(inspection, tuple(part.frames)))
+
+    # --- rejects without a judgement --------------------------------------------------------------
+
+    def _reject(self, part: Part, reason: Reason, text: str, judged: Inspection | None = None) -> Inspection | None:
+        """Give an INVALID verdict now, without the database (rule 5); None where the part has its verdict already.
+
+        The caller records what comes back, unless the inference thread is at work on the part: that one does.
+        """
+        verdict = invalid(reason, text, self._judge.recipe.ref)
+        now = self._clock.monotonic_ns()
+        stage = self.ledger.claim(part, verdict, now)
+        if stage is None:
+            return None
+        if judged is not None:
+            inspection = replace(judged, verdict=verdict, late=judged.verdict.result)
+        else:
+            inspection = self._inspection(part, verdict, None, None, now)
+        self._publish(inspection)
+        try:
+            self._records.latch_reject(part.trigger.sequence, verdict.code)
+        except RecordsError as error:
+            self._recorder.fault(error)
+        return inspection if stage is not Stage.JUDGING else None
+
+    def _reject_unjudged(self, part: Part, reason: Reason, text: str) -> None:
+        """Reject a part that was not judged, and have it recorded."""
+        inspection = self._reject(part, reason, text)
+        if inspection is not None:
+            self._recorder.keep(inspection)
+            self._tell(Finished(inspection, tuple(part.frames)))
+
+    # --- deadline ---------------------------------------------------------------------------------
+
+    def _run_deadlines(self) -> None:
+        """Rejects what is late. Touches no database and waits for nobody."""
+        while not self._stop_judging.is_set() or self.ledger.snapshot().in_flight:
+            self.pulse.tick("deadline", 5.0)
+            for part in self._deadlines.expired(IDLE_S):
+                self._reject_unjudged(part, Reason.DEADLINE, REASON_TEXT[Reason.DEADLINE])
+            self._check_stuck()
+
+    def _check_stuck(self) -> None:
+        judging = self._judging
+        if judging is None:
+            return
+        waited_ms = (self._clock.monotonic_ns() - judging[1]) / 1e6
+        limit_ms = self.plan.deadline_ms * self.plan.stuck_after
+        if waited_ms > limit_ms:
+            text = f"the detector has not answered for {waited_ms:.0f} ms ({self.plan.stuck_after} deadlines)"
+            self.faults.raise_("detector/stuck", text, "the process ends and is started again", latched=True)
+            self._fatal(EXIT_STUCK, text)
+
+    # --- timer ------------------------------------------------------------------------------------
+
+    def _run_timer(self) -> None:
+        period_ns = int(self.plan.period_ms * 1e6)
+        due = self._clock.monotonic_ns() + period_ns
+        while not self._stop_triggers.is_set():
+            self.pulse.tick("timer", 5.0)
+            wait_s = (due - self._clock.monotonic_ns()) / 1e9
+            if wait_s > 0:
+                self._stop_triggers.wait(min(wait_s, 1.0))
+                continue
+            if any(capture.ended for capture in self._captures.values()):
+                return
+            self.trigger(TriggerKind.TIMER)
+            due = max(due + period_ns, self._clock.monotonic_ns())
+
+    # --- state ------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """RUNNING while every camera gives frames and records are written, else SUSPENDED, which heals by itself."""
+        with self._lock:
+            before = self._state
+        if before not in (StationState.RUNNING, StationState.SUSPENDED, StationState.ERROR):
+            return
+        lost = [c.name for c in self._captures.values() if c.status().state not in ("streaming", "ended")]
+        if self.faults.latched:
+            self._set_state(StationState.ERROR, "a latched fault waits for acknowledgement")
+        elif lost:
+            self._set_state(StationState.SUSPENDED, f"no frames from {', '.join(lost)}")
+        else:
+            self._set_state(StationState.RUNNING, "all cameras give frames")
+
+    def _set_state(self, state: StationState, why: str) -> None:
+        with self._lock:
+            before, self._state = self._state, state
+        if before is not state:
+            log.info("station", state=state.value, why=why)
+            self._tell(StateChanged(before, state, why, self._clock.utc()))
+
+    def _guarded(self, name: str, loop: Callable[[], None]) -> None:
+        """The top of a thread: a loop that ends by an exception ends the process, since nobody else does its work."""
+        try:
+            loop()
+        except Exception as error:
+            log.exception("a loop of the station failed", loop=name)
+            self._fatal(EXIT_STUCK, f"loop {name} failed: {error}")
+        finally:
+            self.pulse.end(name)

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Remakes the lock files from pyproject.toml.
+#
+#   scripts/lock.sh             keeps every pin that still fits
+#   scripts/lock.sh --upgrade   moves every pin to the newest release
+#   scripts/lock.sh --check     changes nothing; exit status 1 where a lock file does not fit pyproject.toml
+#
+# UV names the uv to use, OUT the folder to write to. No index, link or path of this machine gets into the files.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+uv=${UV:-.venv/bin/uv}
+out=${OUT:-requirements}
+mode=${1:-}
+
+pins=$out
+if [[ $mode == --check ]]; then
+    out=$(mktemp -d)
+    trap 'rm -rf "$out"' EXIT
+    cp requirements/*.txt "$out"
+fi
+
+# $1: lock file; the rest: options. An existing file's pins are kept where they fit.
+lock() {
+    local file=$1
+    shift
+    "$uv" pip compile --quiet --universal --python-version 3.10 --no-annotate \
+        --custom-compile-command "make lock" --output-file "$out/$file" "$@" pyproject.toml
+}
+
+# The later locks hold the same versions as the earlier ones, so that one .venv serves both.
+runtime() { lock runtime.txt "$@"; }
+test_() { lock test.txt --extra test --constraints "$pins/runtime.txt" "$@"; }
+# torch is pinned by hand for each kind of machine, in torch.txt.
+training() {
+    lock training.txt --extra test --extra train --constraints "$pins/test.txt" \
+        --overrides requirements/no-torch.txt "$@"
+}
+
+if [[ $mode != --check ]]; then
+    runtime ${mode:+"$mode"}
+    test_ ${mode:+"$mode"}
+    training ${mode:+"$mode"}
+    exit
+fi
+
+# The training lock holds all that the others do: after it, their questions can be answered from uv's cache,
+# which saves most of the waiting. A question that the cache cannot answer goes to the index.
+training
+test_ --offline 2>/dev/null || test_
+runtime --offline 2>/dev/null || runtime
+diff -ru requirements "$out" || {
+    echo "lock files do not fit pyproject.toml: run \`make lock\` and commit requirements/" >&2
+    exit 1
+}
