@@ -1,0 +1,1 @@
+"""Model bundles: a folder with a card and files whose hashes the card holds."""
