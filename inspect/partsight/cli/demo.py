@@ -18,6 +18,7 @@ from partsight.daemon.line import Line
 from partsight.daemon.run import run as run_station
 from partsight.daemon.site import Site, configuration_places, load_site
 from partsight.domain.errors import ConfigError, Mistake
+from partsight.domain.verdict import Result
 
 REFRESH_HZ = 5
 
@@ -79,7 +80,6 @@ class _Lines:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + self._every_s
-        c = line.station.ledger.snapshot()
-        self._console.print(
-            f"{line.station.state.value}: {c.triggers} parts, {c.ok} OK, {c.ng} NG, {c.review} REVIEW, {c.invalid} INVALID"
-        )
+        counters = line.station.ledger.snapshot()
+        verdicts = ", ".join(f"{counters.of(result)} {result.value}" for result in Result)
+        self._console.print(f"{line.station.state.value}: {counters.triggers} parts, {verdicts}")

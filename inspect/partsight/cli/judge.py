@@ -24,13 +24,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from partsight import registry
 from partsight.cameras.folder import read_image
 from partsight.cli import report
+from partsight.cli.logs import set_up_logs
+from partsight.daemon.site import configuration_places, find_bundle, find_recipe
 from partsight.detectors.auto import choose
-from partsight.domain.errors import CameraError, ConfigError, DetectorError, EndOfStream, Mistake
+from partsight.domain.errors import BundleError, CameraLost, ConfigError, EndOfStream, Mistake
 from partsight.domain.frame import Frame, Grab
 from partsight.domain.inspection import Inspection, Timings
+from partsight.domain.model import ModelSpec
 from partsight.domain.trigger import Trigger, TriggerKind
 from partsight.domain.uid import uuid7
-from partsight.models.bundle import find, load
+from partsight.models.bundle import load
 from partsight.outputs.images.overlay import draw_overlay, encode_overlay
 from partsight.recipes import Recipe, load_recipe
 from partsight.scoring.annotations import AnnotatedSet, Sample, read_annotations
@@ -39,15 +42,18 @@ from partsight.scoring.samples import unannotated
 from partsight.scoring.summary import ScoredPart, summarise
 from partsight.station.judge import Judge
 
+log = structlog.get_logger(__name__)
+
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg"})
 READ_AHEAD = 6
 """Decoded images that wait for the detector at most: enough to keep it busy, little memory."""
 VIDEO_TIMEOUT_S = 5.0
+VIDEO_PATIENCE = 3
+"""A video that gives nothing for this many time-outs is given up."""
 OVERLAY_QUALITY = 90
 """JPEG, 0 to 100."""
 
-NOTHING_READ = 3
-MISTAKE = 2
+EXIT_NOTHING_READ = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,41 +103,49 @@ def judge(
 ) -> None:
     """Judge images at full speed; with annotations beside them, say how well.
 
-    Ends with 0: judged; 2: a mistake in what was asked or configured; 3: nothing could be read.
+    Ends with 0: judged; 2: a mistake in what was asked or configured; 3: nothing could be read, or something
+    that is needed (the backend's library, the video) is not there.
     """
-    if not structlog.is_configured():
-        # structlog writes to stdout unless told otherwise, and stdout is the result's alone.
-        structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    set_up_logs(quiet=True)
     messages = Console(stderr=True)
     order = Order(
         source, model, recipe, split, backend, threads, iou, camera, mm_per_px, csv, parquet, overlays, limit, json
     )
-    try:
-        told, rows = _carry_out(order, messages)
-        report.write_table(rows, csv, parquet)
-    except (ConfigError, DetectorError, OSError) as problem:
-        raise _ended(messages, str(problem), MISTAKE) from None
-    except CameraError as problem:
-        raise _ended(messages, str(problem), NOTHING_READ) from None
+    told, rows = _carry_out(order, messages)
+    if not rows:
+        raise _nothing(messages, f"there is no frame in {source}")
+    _write(order, rows)
     if json:
         report.print_json(told)
     else:
         report.print_tables(told)
     if told.summary.latency_ms is None:
-        text = f"none of {told.summary.parts} images in {source} could be read" if rows else f"no image in {source}"
-        raise _ended(messages, text, NOTHING_READ)
+        raise _nothing(messages, f"none of {len(rows)} images in {source} could be judged; their reasons are above")
 
 
-def _ended(messages: Console, text: str, code: int) -> typer.Exit:
-    messages.print(f"[bold red]partsight judge:[/] {escape(text)}", highlight=False, soft_wrap=True)
-    return typer.Exit(code)
+def _nothing(messages: Console, text: str) -> typer.Exit:
+    messages.print(f"[red]error:[/red] {escape(text)}", highlight=False, soft_wrap=True)
+    return typer.Exit(EXIT_NOTHING_READ)
+
+
+def _write(order: Order, rows: Sequence[report.Row]) -> None:
+    try:
+        report.write_table(rows, order.csv, order.parquet)
+    except OSError as problem:
+        named = str(order.csv or order.parquet)
+        raise ConfigError([Mistake(named, "", f"cannot be written: {problem}", "name another file")]) from problem
 
 
 def _carry_out(order: Order, messages: Console) -> tuple[report.Told, list[report.Row]]:
     """Everything that may be wrong is found before the first image. Raises ConfigError, DetectorError, CameraError."""
     _check_outputs(order)
-    spec = load(find(order.model)).spec()
+    spec = _spec_of(order)
     annotations = _annotations_of(order, spec.classes)
+    if not order.video and not annotations.samples:
+        raise _nothing(messages, f"there is no image in {order.source}: name a folder that holds some")
+    if order.backend not in ("auto", *registry.detector_names()):
+        known = ", ".join(("auto", *registry.detector_names()))
+        raise ConfigError([Mistake("--backend", "", f"{order.backend!r} is unknown", f"one of {known}")])
     rules = load_recipe(_find_recipe(order.recipe, annotations.form, spec.name), spec.classes, spec.thresholds)
     seat = order.camera or _only_camera(rules)
     with closing(choose(spec, order.backend, {"threads": order.threads})) as detector:
@@ -171,25 +185,25 @@ def _annotations_of(order: Order, classes: Sequence[str]) -> AnnotatedSet:
     return read_annotations(order.source, order.split, classes)
 
 
+def _spec_of(order: Order) -> ModelSpec:
+    """The checked model. A wrong name or a wrong bundle is a mistake of the call, as it is in a configuration."""
+    try:
+        return load(find_bundle(order.model, Path.cwd())).spec()
+    except BundleError as problem:
+        raise ConfigError([Mistake("--model", "", str(problem))]) from problem
+
+
 def _find_recipe(wanted: str | None, form: str, model: str) -> Path:
-    """The recipe's file. Names are looked for where the ready recipes are."""
-    if wanted is not None and (Path(wanted).suffix == ".toml" or Path(wanted).is_file()):
-        return Path(wanted)
-    folder = recipes_folder()
-    names = [wanted] if wanted is not None else [form, model]
-    for name in names:
-        if (folder / f"{name}.toml").is_file():
-            return folder / f"{name}.toml"
-    have = ", ".join(sorted(path.stem for path in folder.glob("*.toml"))) or "none"
-    cure = f"name one by --recipe: {have}, or a file"
-    raise ConfigError([Mistake("--recipe", "", f"there is no recipe {' or '.join(names)}", cure)])
-
-
-def recipes_folder() -> Path:
-    """The ready recipes: package data when installed, the checkout's otherwise."""
-    package = Path(__file__).resolve().parent.parent
-    installed = package / "_data" / "configs" / "recipes"
-    return installed if installed.is_dir() else package.parent.parent / "configs" / "recipes"
+    """The recipe that was asked for, or the ready one for annotations of this form or for this model."""
+    if wanted is not None:
+        return find_recipe(wanted, Path.cwd())
+    names = (f"{form}.toml", f"{model}-any.toml", f"{model}.toml")
+    for place in configuration_places():
+        for name in names:
+            if (place / "recipes" / name).is_file():
+                return place / "recipes" / name
+    problem = f"model {model} has no ready recipe of its own ({', '.join(names)})"
+    raise ConfigError([Mistake("--recipe", "", problem, "name one: a ready one's name, or a file")])
 
 
 def _only_camera(recipe: Recipe) -> str:
@@ -222,20 +236,26 @@ def _read_ahead(samples: Sequence[Sample]) -> Iterator[tuple[Sample, Grab]]:
 
 
 def _video(path: Path) -> Iterator[tuple[Sample, Grab]]:
-    """The frames of a video file to its end. Raises CameraUnavailable, CameraLost."""
+    """The frames of a video file to its end. Raises CameraUnavailable; CameraLost where not one frame came."""
     driver = registry.camera_driver("opencv")
     camera = driver(driver.Settings(source=str(path)))
     camera.open(VIDEO_TIMEOUT_S)
+    number = silent = 0
     try:
-        number = 0
         while True:
-            try:
-                grab = camera.grab(VIDEO_TIMEOUT_S)
-            except EndOfStream:
-                return
+            grab = camera.grab(VIDEO_TIMEOUT_S)
+            silent = silent + 1 if grab is None else 0
+            if silent >= VIDEO_PATIENCE:
+                raise CameraLost(f"{path}: no frame in {silent * VIDEO_TIMEOUT_S:g} s; is it still being written?")
             if grab is not None:
                 number += 1
                 yield unannotated(Path(f"{path}#{number}"), path.name), grab
+    except EndOfStream:
+        return
+    except CameraLost as problem:
+        if number == 0:
+            raise
+        log.warning("the video ended early; what came before is judged", frames=number, reason=str(problem))
     finally:
         camera.close()
 
@@ -286,7 +306,12 @@ class _Run:
         assert self._overlays is not None
         name = Path(self._name(sample)).with_suffix("").as_posix().replace("/", "__").replace("#", "-").lstrip(".")
         path = self._overlays / f"{inspection.verdict.result.value}-{name}.jpg"
-        path.write_bytes(encode_overlay(draw_overlay(inspection, frame), OVERLAY_QUALITY))
+        picture = encode_overlay(draw_overlay(inspection, frame), OVERLAY_QUALITY)
+        try:
+            path.write_bytes(picture)
+        except OSError as problem:
+            cure = "make room, or name another folder by --overlays"
+            raise ConfigError([Mistake(str(path), "", f"cannot be written: {problem}", cure)]) from problem
 
 
 def _judge_all(

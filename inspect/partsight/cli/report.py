@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from partsight.cli.tables import result_text
 from partsight.domain.detections import ModelRef
 from partsight.domain.reasons import reason_text
 from partsight.domain.verdict import RecipeRef, Result, Verdict
@@ -19,7 +20,6 @@ from partsight.scoring.bounds import Rate
 from partsight.scoring.summary import DetectionScore, ScoredPart, Summary
 
 SHOWN_MISTAKES = 20
-COLOURS = {"OK": "green", "NG": "red", "REVIEW": "yellow", "INVALID": "magenta"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ def _verdicts(summary: Summary) -> Table:
     table = Table("verdict", "parts", "share", title="Verdicts", title_justify="left")
     for result in Result:
         count = summary.verdicts[result.value]
-        table.add_row(f"[{COLOURS[result.value]}]{result.value}[/]", str(count), f"{count / summary.parts:.1%}")
+        table.add_row(result_text(result), str(count), f"{count / summary.parts:.1%}")
     return table
 
 

@@ -32,6 +32,8 @@ class CameraInfo:
     software_trigger: `trigger()` makes exactly one frame; without it the camera streams by itself.
     simulated: the parts are not real; every record says so.
     frame_period_s: time between frames where the camera streams by itself, None where it is not known.
+    first_id: where the camera counts its triggers, the `device_id` of the first frame after opening: the n-th trigger
+        that was not refused gives the frame first_id + n, or none if that was lost or missed. None: no such promise.
     """
 
     model: str
@@ -42,6 +44,7 @@ class CameraInfo:
     software_trigger: bool
     simulated: bool = False
     frame_period_s: float | None = None
+    first_id: int | None = None
 
 
 class Camera(Protocol):
@@ -64,7 +67,10 @@ class Camera(Protocol):
         """
 
     def trigger(self) -> None:
-        """Ask for one frame. Returns at once. Raises CameraLost, CameraUnavailable where it cannot."""
+        """Ask for one frame. Returns at once.
+
+        Raises CameraLost, CameraUnavailable where it cannot; a trigger that was refused so is not counted.
+        """
 
     def close(self) -> None:
         """Give the device back. Never raises; harmless when it is not open."""

@@ -62,24 +62,25 @@ def _judgeable_image(camera: str, facts: ImageFacts, checks: ImageChecks) -> Ite
     if checks.size is not None and (facts.width, facts.height) != checks.size:
         expected = f"{checks.size[0]} x {checks.size[1]}"
         yield fault(Reason.WRONG_SIZE, f"image is {facts.width} x {facts.height}, expected {expected}")
-    if facts.level < checks.black_below:
+    # Written so that a NaN fails each check that there is.
+    if not facts.level >= checks.black_below:
         yield fault(Reason.BLACK, f"mean level {facts.level:.1f} is under {checks.black_below:g}")
     elif facts.level > checks.overexposed_above:
         yield fault(Reason.OVEREXPOSED, f"mean level {facts.level:.1f} is over {checks.overexposed_above:g}")
     elif checks.level is not None and not checks.level[0] <= facts.level <= checks.level[1]:
         yield fault(Reason.LEVEL, f"mean level {facts.level:.1f} is outside {checks.level[0]:g} to {checks.level[1]:g}")
-    if checks.saturated_max is not None and facts.saturated > checks.saturated_max:
+    if checks.saturated_max is not None and not facts.saturated <= checks.saturated_max:
         yield fault(
             Reason.SATURATION, f"{facts.saturated:.1%} of pixels are saturated, over {checks.saturated_max:.1%}"
         )
-    if checks.sharpness_min is not None and facts.sharpness < checks.sharpness_min:
+    if checks.sharpness_min is not None and not facts.sharpness >= checks.sharpness_min:
         yield fault(Reason.BLURRED, f"sharpness {facts.sharpness:.1f} is under {checks.sharpness_min:g}")
     if checks.frozen and facts.frozen:
         yield fault(Reason.FROZEN, "image is bit-identical to the one before")
 
 
 def _positive_evidence(camera: str, facts: ImageFacts, detections: Detections, rules: ViewRules) -> Iterator[Finding]:
-    low = [c for c in rules.coverage if facts.coverage.get(c.name, -1.0) < c.min]
+    low = [c for c in rules.coverage if not facts.coverage.get(c.name, -1.0) >= c.min]
     for rule in low:
         share = facts.coverage.get(rule.name, 0.0)
         text = f"{rule.name}: {share:.1%} of the region is bright, at least {rule.min:.1%} expected"
@@ -112,10 +113,10 @@ def _misplaced(camera: str, found: Alignment | None, rule: AlignmentRule) -> Fin
         text = f"fiducials were not found within {rule.search_px:g} px of their places"
         return Finding(int(Reason.PART_SHIFTED), text, camera)
     distance = float(np.hypot(*found.shift_px))
-    if abs(found.angle_deg) > rule.max_angle_deg:
+    if not abs(found.angle_deg) <= rule.max_angle_deg:
         text = f"part is turned by {found.angle_deg:.1f} degrees, at most {rule.max_angle_deg:g} allowed"
         return Finding(int(Reason.PART_ROTATED), text, camera)
-    if distance > rule.max_shift_px:
+    if not distance <= rule.max_shift_px:
         text = f"part is {distance:.1f} px out of its place, at most {rule.max_shift_px:g} allowed"
         return Finding(int(Reason.PART_SHIFTED), text, camera)
     if not found.score >= rule.min_score:

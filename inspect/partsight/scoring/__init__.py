@@ -1,0 +1,1 @@
+"""How well a model and a recipe judge: annotation readers, matching, metrics and bounds. No torch."""

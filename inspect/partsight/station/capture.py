@@ -21,7 +21,7 @@ from partsight.domain.ports import Camera, CameraInfo, Clock
 from partsight.domain.reasons import Reason
 from partsight.domain.status import CameraStatus
 from partsight.station.ledger import Part
-from partsight.station.pairing import Pairing
+from partsight.station.pairing import Pairing, Request
 
 GRAB_TIMEOUT_S = 0.05
 OPEN_TIMEOUT_S = 5.0
@@ -76,6 +76,7 @@ class Capture:
         self._frame_timeout_ns = int(frame_timeout_ms * 1e6)
         self._depth = depth
         self._tick = tick
+        self._triggering = threading.Lock()
         self._lock = threading.Lock()
         self._status = CameraStatus(name, "stopped")
         self._pairing: Pairing | None = None
@@ -96,21 +97,29 @@ class Capture:
 
     def request(self, part: Part) -> None:
         """Get this part's frame: it comes by `taker.view`, or `taker.no_view` says why not."""
-        now = self._clock.monotonic_ns()
-        with self._lock:
-            pairing, info = self._pairing, self._info
-            waits = pairing is not None and pairing.request(part, now)
-        if pairing is None or info is None:
-            self._taker.no_view(part, self.name, Reason.CAMERA_LOST, self._why_not())
-        elif not waits:
-            self._taker.no_view(
-                part, self.name, Reason.OVERLOAD, f"{self._depth} triggers wait for {self.name} already"
-            )
-        elif info.software_trigger:
-            try:
-                self._camera.trigger()
-            except CameraError as error:
-                self._give_up(pairing.fail_all, Reason.CAMERA_LOST, str(error))
+        with self._triggering:  # the camera must get its triggers in the order in which the parts wait
+            with self._lock:
+                pairing, info = self._pairing, self._info
+                answer = pairing.request(part, self._clock.monotonic_ns()) if pairing is not None else None
+            if pairing is None or info is None:
+                failure = Reason.CAMERA_LOST, self._why_not()
+            elif answer is Request.FULL:
+                failure = Reason.OVERLOAD, f"{self._depth} triggers wait for {self.name} already"
+            elif answer is Request.UNSURE:
+                failure = Reason.NO_FRAME, f"{self.name} still owes the frame of an earlier trigger"
+            elif not info.software_trigger:
+                return
+            else:
+                try:
+                    self._camera.trigger()
+                except CameraError as error:
+                    failure = Reason.CAMERA_LOST, str(error)
+                    with self._lock:
+                        if not pairing.refused(part):
+                            return  # it was given up already, when the camera was lost
+                else:
+                    return
+        self._taker.no_view(part, self.name, *failure)
 
     def status(self) -> CameraStatus:
         """A frozen snapshot; `received == delivered + dropped + incomplete + queued`."""
@@ -170,6 +179,7 @@ class Capture:
         period_ns = int((info.frame_period_s or 0.0) * 1e9)
         pairing = Pairing(
             triggered=info.software_trigger,
+            first_id=info.first_id,
             period_ns=period_ns,
             timeout_ns=self._frame_timeout_ns,
             depth=self._depth,
@@ -248,11 +258,11 @@ class Capture:
         self._camera.close()
         if pairing is not None:
             reason = Reason.CAMERA_LOST if error else Reason.NO_FRAME
-            self._give_up(pairing.fail_all, reason, error or f"{self.name} has no more frames")
+            self._give_up(pairing, reason, error or f"{self.name} has no more frames")
 
-    def _give_up(self, which: Callable[[], list[Part]], reason: Reason, detail: str) -> None:
+    def _give_up(self, pairing: Pairing, reason: Reason, detail: str) -> None:
         with self._lock:
-            parts = which()
+            parts = pairing.fail_all()
         for part in parts:
             self._taker.no_view(part, self.name, reason, detail)
 

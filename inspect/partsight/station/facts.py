@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from partsight.config.recipe import AlignmentRule, CoverageRule, FeatureRule, ImageChecks, LikenessRule, ViewRules
+from partsight.config.recipe import AlignmentRule, CoverageRule, FeatureRule, ImageChecks, ViewRules
 from partsight.domain.errors import ImageError
 from partsight.domain.frame import Grab, PixelFormat, Pixels
 from partsight.domain.reasons import Reason
@@ -116,7 +116,7 @@ class Measurer:
             sharpness=_sharpness(half),
             frozen=is_frozen(grab.pixels, before),
             alignment=alignment,
-            likeness=self._likeness(grey, alignment, rules.likeness) if rules.likeness is not None else None,
+            likeness=self._likeness(half, grab.size, alignment) if rules.likeness is not None else None,
             counts=self._counts(half, alignment),
             coverage=self._coverage(half, rules.coverage),
             mm_per_px=self._mm_per_px,
@@ -152,22 +152,21 @@ class Measurer:
 
     # --- likeness, features, coverage -----------------------------------------------------------
 
-    def _likeness(self, grey: Grey, alignment: Alignment | None, rule: LikenessRule) -> float | None:
+    def _likeness(self, half: Grey, size: tuple[int, int], alignment: Alignment | None) -> float | None:
         picture = self._picture
         if picture is None or (self._rules.alignment is not None and alignment is None):
             return None
-        height, width = grey.shape
-        scale_x, scale_y = picture.shape[1] / width, picture.shape[0] / height
-        small = cv2.resize(grey, (picture.shape[1], picture.shape[0]), interpolation=cv2.INTER_AREA)
+        height, width = picture.shape
+        small = cv2.resize(half, (width, height), interpolation=cv2.INTER_AREA)
         if alignment is not None:
             small = cv2.warpAffine(
                 small,
-                _to_upright(alignment, (width, height), (scale_x, scale_y)),
-                (picture.shape[1], picture.shape[0]),
+                _to_upright(alignment, size, (width / size[0], height / size[1])),
+                (width, height),
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
                 borderMode=cv2.BORDER_REPLICATE,
             )
-        return float(cv2.matchTemplate(np.asarray(small, np.uint8), picture, cv2.TM_CCOEFF_NORMED)[0, 0])
+        return float(cv2.matchTemplate(_as_grey(small), picture, cv2.TM_CCOEFF_NORMED)[0, 0])
 
     def _counts(self, half: Grey, alignment: Alignment | None) -> Mapping[str, int]:
         if not self._features or (self._rules.alignment is not None and alignment is None):

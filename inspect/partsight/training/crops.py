@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from partsight.training.boards import MARGIN_PX, Board, copper_of
+from partsight.training.boards import MARGIN_PX, Board, Pixels, copper_of
 from partsight.training.drawing import Box, Shapes, defect_shapes, draw_defect
 
 GREY = 114
@@ -26,7 +26,7 @@ _SHARES = (0.25, 0.25, 0.125, 0.125, 0.125, 0.125)
 class Crop:
     """A square to learn from: uint8 (s, s) or RGB (s, s, 3), boxes float32 (n, 4) in pixels."""
 
-    image: NDArray[np.uint8]
+    image: Pixels
     boxes: NDArray[np.float32]
     class_ids: NDArray[np.int64]
 
@@ -37,13 +37,23 @@ Source = Callable[[Generator, int], Crop]
 
 def real_source(boards: Sequence[Board]) -> Source:
     """Crops of real boards with their real defects."""
-    return lambda rng, side: _spoil(_turned(real_crop(boards[int(rng.integers(len(boards)))], rng, side), rng), rng)
+
+    def crop(rng: Generator, side: int) -> Crop:
+        board = boards[int(rng.integers(len(boards)))]
+        return spoiled(turned(placed_crop(board.image, board.boxes, board.class_ids, rng, side), rng), rng)
+
+    return crop
 
 
 def drawn_source(boards: Sequence[Board], defects: tuple[int, int] = (1, 7)) -> Source:
     """Crops of good boards at any angle and line width, with defects drawn on them."""
     shapes = defect_shapes(boards)
-    return lambda rng, side: _spoil(drawn_crop(boards[int(rng.integers(len(boards)))], shapes, defects, rng, side), rng)
+
+    def crop(rng: Generator, side: int) -> Crop:
+        board = boards[int(rng.integers(len(boards)))]
+        return spoiled(drawn_crop(board, shapes, defects, rng, side), rng)
+
+    return crop
 
 
 def good_source(boards: Sequence[Board]) -> Source:
@@ -51,53 +61,70 @@ def good_source(boards: Sequence[Board]) -> Source:
 
     def crop(rng: Generator, side: int) -> Crop:
         board = boards[int(rng.integers(len(boards)))]
-        good = Board(board.name, board.group, board.template, board.template, board.boxes[:0], board.class_ids[:0])
-        return _spoil(_turned(real_crop(good, rng, side), rng), rng)
+        crop = placed_crop(board.template, board.boxes[:0], board.class_ids[:0], rng, side)
+        return spoiled(turned(crop, rng), rng)
 
     return crop
 
 
-def real_crop(board: Board, rng: Generator, side: int) -> Crop:
-    """A crop near a defect (or anywhere), half of the time at another scale."""
-    scale = float(rng.uniform(0.7, 1.4)) if rng.random() < 0.5 else 1.0
-    height, width = board.image.shape[:2]
+def placed_crop(
+    picture: Pixels,
+    boxes: NDArray[np.float32],
+    class_ids: NDArray[np.int64],
+    rng: Generator,
+    side: int,
+    *,
+    scales: tuple[float, float] = (0.7, 1.4),
+    binary: bool = True,
+) -> Crop:
+    """A crop near a defect (or anywhere), half of the time at another scale.
+
+    binary: a rescaled picture gets hard edges again.
+    """
+    height, width = picture.shape[:2]
+    scale = float(rng.uniform(*scales)) if rng.random() < 0.5 else 1.0
     window = min(round(side / scale), height, width)
-    scale = side / window
-    x, y = _corner(board, window, rng)
-    image = board.image[y : y + window, x : x + window]
+    x, y = _corner(boxes, (width, height), window, rng)
+    image = picture[y : y + window, x : x + window]
     if window != side:
-        image = _resized(image, side, rng)
-    return _cut_out(np.array(image), board, np.array([x, y, x, y], np.float32), scale)
+        image = _resized(image, side)
+        image = _hardened(image, rng) if binary else image
+    return _cut_out(np.array(image), boxes - np.array([x, y, x, y], np.float32), class_ids, side / window)
 
 
-def _corner(board: Board, window: int, rng: Generator) -> tuple[int, int]:
-    height, width = board.image.shape[:2]
-    if len(board.boxes) and rng.random() < 0.7:
-        box = board.boxes[int(rng.integers(len(board.boxes)))]
+def _corner(boxes: NDArray[np.float32], size: tuple[int, int], window: int, rng: Generator) -> tuple[int, int]:
+    width, height = size
+    if len(boxes) and rng.random() < 0.7:
+        box = boxes[int(rng.integers(len(boxes)))]
         centre = (box[:2] + box[2:]) / 2 + rng.uniform(-0.4, 0.4, 2) * window
         corner = (centre - window / 2).astype(int)
         return int(np.clip(corner[0], 0, width - window)), int(np.clip(corner[1], 0, height - window))
     return int(rng.integers(width - window + 1)), int(rng.integers(height - window + 1))
 
 
-def _resized(image: NDArray[np.uint8], side: int, rng: Generator) -> NDArray[np.uint8]:
-    """At another scale, binary again: other line widths with edges as sharp as before."""
-    resized = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA if side < len(image) else cv2.INTER_LINEAR)
-    resized = cv2.GaussianBlur(resized, (0, 0), float(rng.uniform(0.4, 0.9)))
-    return np.asarray(np.where(resized > rng.integers(108, 148), 255, 0), dtype=np.uint8)
+def _resized(image: Pixels, side: int) -> Pixels:
+    method = cv2.INTER_AREA if side < len(image) else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (side, side), interpolation=method), dtype=np.uint8)
 
 
-def _cut_out(image: NDArray[np.uint8], board: Board, corner: NDArray[np.float32], scale: float) -> Crop:
+def _hardened(image: Pixels, rng: Generator) -> Pixels:
+    """Binary again: other line widths with edges as sharp as before."""
+    soft = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 0.9)))
+    return np.asarray(np.where(soft > rng.integers(108, 148), 255, 0), dtype=np.uint8)
+
+
+def _cut_out(image: Pixels, boxes: NDArray[np.float32], class_ids: NDArray[np.int64], scale: float) -> Crop:
+    """Boxes scaled about the defect, not about its margin; a defect that is cut off becomes grey."""
     side = image.shape[0]
     margin = np.array([MARGIN_PX, MARGIN_PX, -MARGIN_PX, -MARGIN_PX], np.float32)
-    boxes = _ordered(board.boxes - corner + margin) * scale - margin
+    boxes = _ordered(boxes + margin) * scale - margin
     inside = np.clip(boxes, 0, side)
     whole = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     seen = np.prod(inside[:, 2:] - inside[:, :2], axis=1) / np.maximum(whole, 1)
     for x1, y1, x2, y2 in inside[(seen > 0) & (seen < LEAST_VISIBLE)].round().astype(int):
         image[y1:y2, x1:x2] = GREY
     keep = seen >= LEAST_VISIBLE
-    return Crop(image, inside[keep].astype(np.float32), board.class_ids[keep])
+    return Crop(image, inside[keep].astype(np.float32), class_ids[keep])
 
 
 def _ordered(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -128,7 +155,7 @@ def drawn_crop(board: Board, shapes: Shapes, defects: tuple[int, int], rng: Gene
     return Crop(image, np.array(boxes, np.float32).reshape(-1, 4), np.array(class_ids, np.int64))
 
 
-def _warped(template: NDArray[np.uint8], rng: Generator, side: int) -> NDArray[np.uint8]:
+def _warped(template: Pixels, rng: Generator, side: int) -> Pixels:
     free = rng.random() < 0.3
     angle = float(rng.uniform(0, 360)) if free else 90.0 * int(rng.integers(4))
     scale = float(rng.uniform(0.65, 1.5)) if rng.random() < 0.7 else 1.0
@@ -136,7 +163,7 @@ def _warped(template: NDArray[np.uint8], rng: Generator, side: int) -> NDArray[n
     scale = side / half / 2
     height, width = template.shape[:2]
     centre = (float(rng.uniform(half, width - half)), float(rng.uniform(half, height - half)))
-    matrix = cv2.getRotationMatrix2D(centre, angle, scale)
+    matrix = np.asarray(cv2.getRotationMatrix2D(centre, angle, scale), dtype=np.float64)
     matrix[:, 2] += side / 2 - np.array(centre)
     if rng.random() < 0.5:
         matrix[0] = [-matrix[0, 0], -matrix[0, 1], side - matrix[0, 2]]
@@ -145,7 +172,7 @@ def _warped(template: NDArray[np.uint8], rng: Generator, side: int) -> NDArray[n
     return np.asarray(warped, dtype=np.uint8)
 
 
-def _turned(crop: Crop, rng: Generator) -> Crop:
+def turned(crop: Crop, rng: Generator, inverted: float = 0.08) -> Crop:
     """Turned by quarters, mirrored, and now and then with copper and ground exchanged."""
     image, boxes, class_ids, side = crop.image, crop.boxes, crop.class_ids, crop.image.shape[0]
     for _ in range(int(rng.integers(4))):
@@ -154,18 +181,18 @@ def _turned(crop: Crop, rng: Generator) -> Crop:
     if rng.random() < 0.5:
         image = image[:, ::-1]
         boxes = np.stack([side - boxes[:, 2], boxes[:, 1], side - boxes[:, 0], boxes[:, 3]], axis=1)
-    if rng.random() < 0.08:
+    if rng.random() < inverted:
         image = np.where(image == GREY, image, 255 - image).astype(np.uint8)
         class_ids = _INVERTED[class_ids]
     return Crop(np.ascontiguousarray(image), boxes, class_ids)
 
 
-def _spoil(crop: Crop, rng: Generator) -> Crop:
+def spoiled(crop: Crop, rng: Generator) -> Crop:
     """The grey levels that JPEG leaves at the edges."""
     if rng.random() < 0.5:
         return crop
     image = crop.image
     if rng.random() < 0.3:
-        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 0.6)))
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 0.6))), dtype=np.uint8)
     _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(85, 99))])
     return Crop(np.asarray(cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED), dtype=np.uint8), crop.boxes, crop.class_ids)

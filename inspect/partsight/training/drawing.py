@@ -6,6 +6,7 @@ pin-hole; the same three in the empty ground are a short, a spur and spurious co
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import cv2
@@ -19,6 +20,7 @@ Shapes = dict[int, list[Mask]]
 Box = tuple[int, int, int, int]
 
 _IN_GROUND = {SHORT: OPEN, SPUR: MOUSEBITE, COPPER: PIN_HOLE}
+_SQUARE = np.ones((3, 3), np.uint8)
 _SMALLEST_PX = 18
 _TRIES = 8
 
@@ -28,7 +30,7 @@ def defect_shapes(boards: Sequence[Board]) -> Shapes:
     shapes: Shapes = {MOUSEBITE: [], SPUR: [], COPPER: [], PIN_HOLE: []}
     for board in boards:
         image, template = copper_of(board.image), copper_of(board.template)
-        for box, class_id in zip(board.boxes.astype(int), board.class_ids.tolist()):
+        for box, class_id in zip(board.boxes.astype(int), board.class_ids.tolist(), strict=True):
             if class_id in shapes:
                 shape = _outline(image, template, box.tolist(), class_id)
                 if shape is not None:
@@ -74,8 +76,8 @@ def draw_defect(copper: Mask, class_id: int, shapes: Shapes, rng: Generator, tak
 def _cut(field: Mask, _shapes: Sequence[Mask], rng: Generator) -> Mask | None:
     """One to three ragged strokes across the narrow of a track, which part it in two."""
     depth = cv2.distanceTransform(field, cv2.DIST_L2, 3)
-    ridge = (depth >= 1.9) & (depth <= rng.choice([6.0, 12.0, 24.0])) & (depth >= cv2.dilate(depth, np.ones((3, 3))) - 1e-3)
-    place = _pick(ridge, rng, border=14)
+    middle = depth >= cv2.dilate(depth, _SQUARE) - 1e-3
+    place = _pick(middle & (depth >= 1.9) & (depth <= rng.choice([6.0, 12.0, 24.0])), rng, border=14)
     if place is None:
         return None
     x, y = place
@@ -83,7 +85,8 @@ def _cut(field: Mask, _shapes: Sequence[Mask], rng: Generator) -> Mask | None:
     tool = np.zeros_like(field)
     angle = _across(depth, x, y) + rng.normal(0, 0.35)
     for _ in range(int(rng.choice([1, 2, 3], p=[0.7, 0.2, 0.1]))):
-        _stroke(tool, x + rng.normal(0, 2), y + rng.normal(0, 2), angle + rng.normal(0, 0.2), reach * 1.25 + 3, rng)
+        start = (x + rng.normal(0, 2), y + rng.normal(0, 2))
+        _stroke(tool, start, angle + rng.normal(0, 0.2), reach * 1.25 + 3, rng)
     change = tool & field
     return change if change.sum() >= _SMALLEST_PX // 2 and _parts(field, change) else None
 
@@ -99,7 +102,8 @@ def _across(depth: np.ndarray, x: int, y: int) -> float:
     return float(np.arctan2(vectors[1, 0], vectors[0, 0]))
 
 
-def _stroke(tool: Mask, x: float, y: float, angle: float, reach: float, rng: Generator) -> None:
+def _stroke(tool: Mask, middle: tuple[float, float], angle: float, reach: float, rng: Generator) -> None:
+    x, y = middle
     steps = max(4, int(reach / 2))
     along = np.linspace(-reach, reach, steps)
     aside = np.cumsum(rng.normal(0, 0.8, steps)) + rng.normal(0, 0.15) * along**2 / max(reach, 1)
@@ -108,7 +112,7 @@ def _stroke(tool: Mask, x: float, y: float, angle: float, reach: float, rng: Gen
         [x + along * np.cos(angle) - aside * np.sin(angle), y + along * np.sin(angle) + aside * np.cos(angle)], axis=1
     ).astype(np.int32)
     width = float(rng.choice([1.5, 2.5, 3.5, 5.0, 7.0], p=[0.2, 0.3, 0.25, 0.15, 0.1]))
-    for first, second in zip(points[:-1], points[1:]):
+    for first, second in itertools.pairwise(points):
         thickness = max(1, round(width + rng.normal(0, 0.7)))
         cv2.line(tool, first.tolist(), second.tolist(), 1, thickness)
 
@@ -127,13 +131,13 @@ def _large_parts(mask: Mask) -> int:
 
 def _bite(field: Mask, shapes: Sequence[Mask], rng: Generator) -> Mask | None:
     """A blob over an edge: it must open to the outside and leave the track whole."""
-    edge = (field == 1) & (cv2.erode(field, np.ones((3, 3), np.uint8), borderValue=1) == 0)
+    edge = (field == 1) & (cv2.erode(field, _SQUARE, borderValue=1) == 0)
     place = _pick(edge, rng, border=12)
     if place is None:
         return None
     tool = _placed(field.shape, _shape(shapes, rng), place, rng, jitter=2)
     change = tool & field
-    outside = int((tool & (1 - field)).sum()) + int((cv2.dilate(change, np.ones((3, 3), np.uint8)) & (1 - field)).sum())
+    outside = int((tool & (1 - field)).sum()) + int((_grown(change) & (1 - field)).sum())
     if change.sum() < _SMALLEST_PX or outside < 3 or cv2.connectedComponents(change, connectivity=8)[0] > 3:
         return None
     return None if _parts(field, change) else change
@@ -147,7 +151,7 @@ def _hole(field: Mask, shapes: Sequence[Mask], rng: Generator) -> Mask | None:
     if place is None:
         return None
     tool = _placed(field.shape, shape, place, rng, jitter=0)
-    whole = tool.sum() >= _SMALLEST_PX and not (cv2.dilate(tool, np.ones((3, 3), np.uint8)) & (1 - field)).any()
+    whole = tool.sum() >= _SMALLEST_PX and not (_grown(tool) & (1 - field)).any()
     return tool if whole else None
 
 
@@ -218,3 +222,7 @@ def _box_of(change: Mask) -> Box:
 
 def _overlap(a: Box, b: Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _grown(mask: Mask) -> Mask:
+    return np.asarray(cv2.dilate(mask, _SQUARE), dtype=np.uint8)

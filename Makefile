@@ -1,0 +1,52 @@
+# Each target does its own set-up (scripts/setup.sh); ARGS goes on to the command, as in
+#   make demo ARGS="--parts 100"
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test test-training proof bench lock lint clean
+
+BIN := .venv/bin
+# One folder for every checkout: torch is too large to have twice.
+TRAINING := $(shell scripts/setup.sh where)
+
+help:  ## This list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
+
+demo:  ## A simulated line, judged by the real model, in the terminal
+	@scripts/setup.sh demo
+	@$(BIN)/partsight demo $(ARGS)
+
+test: lint  ## Lint, types, import contracts, lock files, tests (no torch)
+	$(BIN)/python -m pytest -m "not proof" $(ARGS)
+
+lint:  ## The checks of `make test` without the tests
+	@scripts/setup.sh test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	PYTHONPATH=inspect $(BIN)/lint-imports
+	$(BIN)/shellcheck scripts/*.sh .ci/run
+
+test-training:  ## Tests that need torch and ultralytics, in an environment outside the checkout
+	@scripts/setup.sh training
+	PYTHONPATH="$(CURDIR)/inspect" YOLO_AUTOINSTALL=false YOLO_OFFLINE=true \
+		"$(TRAINING)/bin/python" -m pytest tests/training $(ARGS)
+
+proof:  ## The slow proofs
+	@scripts/setup.sh test
+	$(BIN)/python -m pytest -m proof $(ARGS)
+
+bench:  ## The figures of README, measured here
+	@scripts/setup.sh training
+	@set -e; for script in benchmarks/*.py; do \
+		echo "== $$script"; \
+		PYTHONPATH="$(CURDIR)/inspect" YOLO_AUTOINSTALL=false YOLO_OFFLINE=true \
+			"$(TRAINING)/bin/python" "$$script" $(ARGS); \
+	done
+
+lock:  ## Remake requirements/ from pyproject.toml (ARGS=--upgrade: newest releases)
+	@scripts/setup.sh test
+	scripts/lock.sh $(ARGS)
+
+clean:  ## Remove .venv, caches and builds; data of the demo and of stations stays
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find inspect tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,106 @@
+"""The tables of the record database, and how an older database becomes a newer one.
+
+`PRAGMA user_version` holds how many migrations a database has seen. A migration that was released is
+never edited: a change is a new one at the end. Only the station that holds the folder's lock migrates.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from partsight.domain.errors import RecordsUnavailable
+
+_RECORDS = (
+    "CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    """CREATE TABLE recipe (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL, revision INTEGER NOT NULL, sha256 TEXT NOT NULL,
+        UNIQUE (name, revision, sha256)) STRICT""",
+    """CREATE TABLE model (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL, backend TEXT NOT NULL,
+        precision TEXT NOT NULL, UNIQUE (name, sha256, backend, precision)) STRICT""",
+    "CREATE TABLE classes (id INTEGER PRIMARY KEY, names TEXT NOT NULL UNIQUE) STRICT",
+    """CREATE TABLE inspection (
+        sequence INTEGER PRIMARY KEY,
+        uid BLOB NOT NULL,
+        trigger_id INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        at_us INTEGER NOT NULL,
+        at_ns INTEGER NOT NULL,
+        deadline_ns INTEGER NOT NULL,
+        part_id TEXT NOT NULL,
+        encoder INTEGER,
+        result TEXT NOT NULL CHECK (result IN ('OK', 'NG', 'REVIEW', 'INVALID')),
+        action INTEGER NOT NULL,
+        code INTEGER NOT NULL,
+        findings TEXT NOT NULL,
+        recipe INTEGER NOT NULL REFERENCES recipe,
+        model INTEGER REFERENCES model,
+        frame_ms REAL, start_ms REAL, infer_ms REAL, detect_ms REAL, decide_ms REAL, verdict_ms REAL,
+        late TEXT,
+        simulated INTEGER NOT NULL,
+        truth TEXT) STRICT""",
+    # Covers counts, yield and the Pareto of a time span without reading the rows themselves.
+    "CREATE INDEX inspection_at ON inspection (at_us, result, code)",
+    "CREATE INDEX inspection_part ON inspection (part_id) WHERE part_id <> ''",
+    """CREATE TABLE view (
+        sequence INTEGER NOT NULL REFERENCES inspection ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        camera TEXT NOT NULL,
+        failure INTEGER,
+        detail TEXT NOT NULL,
+        facts TEXT,
+        model INTEGER REFERENCES model,
+        classes INTEGER REFERENCES classes,
+        boxes BLOB, scores BLOB, class_ids BLOB,
+        PRIMARY KEY (sequence, position)) STRICT, WITHOUT ROWID""",
+)
+
+_IMAGES = (
+    """CREATE TABLE image (
+        sequence INTEGER NOT NULL REFERENCES inspection ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        path TEXT NOT NULL,
+        PRIMARY KEY (sequence, position)) STRICT, WITHOUT ROWID""",
+    # A part that a person has looked at: its images outlive all others.
+    """CREATE TABLE reviewed (
+        sequence INTEGER PRIMARY KEY REFERENCES inspection ON DELETE CASCADE,
+        at_us INTEGER NOT NULL) STRICT""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_RECORDS, _IMAGES)
+
+
+def version_of(db: sqlite3.Connection) -> int:
+    """How many migrations this database has seen; 0 for a new one."""
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def migrate(db: sqlite3.Connection, place: str) -> int:
+    """Bring the database up to date, each step in a transaction of its own; how many steps ran.
+
+    Raises RecordsUnavailable where a newer partsight wrote it, and sqlite3.Error.
+    """
+    before = version_of(db)
+    refuse_newer(before, place)
+    for number, statements in enumerate(MIGRATIONS[before:], start=before + 1):
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in statements:
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {number}")
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+    return len(MIGRATIONS) - before
+
+
+def refuse_newer(version: int, place: str) -> None:
+    """Raises RecordsUnavailable where a newer partsight wrote the database."""
+    if version > len(MIGRATIONS):
+        raise RecordsUnavailable(
+            f"{place} was written by a newer partsight (version {version} of the tables, this one knows "
+            f"{len(MIGRATIONS)}); install the newer partsight again, or give this station another data folder"
+        )

@@ -1,0 +1,58 @@
+"""What the tests in the training environment share: a small model that was really trained, and real images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+
+pytest.importorskip("ultralytics", reason="these tests need the training environment: make test-training")
+
+from ultralytics import YOLO
+
+from partsight.scoring.deeppcb import CLASSES, read_deeppcb
+from partsight.training.fit import FitSettings, Mix, fit
+from partsight.training.simulated import simulated_source
+
+REAL_IMAGES = 100
+TIMEOUT_S = 600
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Training takes its time, more so on a busy machine."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(TIMEOUT_S))
+
+
+@pytest.fixture(scope="session")
+def real_images(deeppcb: Path) -> list[Any]:
+    """100 boards with defects from all over trainval, BGR."""
+    tested = [sample.image for sample in read_deeppcb(deeppcb, "trainval").samples[::2]]
+    chosen = tested[:: len(tested) // REAL_IMAGES][:REAL_IMAGES]
+    assert len(chosen) == REAL_IMAGES
+    return [cv2.imread(str(path)) for path in chosen]
+
+
+@pytest.fixture(scope="session")
+def yaml_of(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """`yaml_of("yolo11n")`: ultralytics' own model description, for the six defects."""
+
+    def write(name: str) -> Path:
+        path = tmp_path_factory.mktemp("yaml") / f"{name}.yaml"
+        # A dict of plain values is YAML too.
+        path.write_text(repr({**YOLO(f"{name}.yaml").model.yaml, "nc": len(CLASSES)}), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def small_yolo11(yaml_of: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of a YOLO11n that has learnt from simulated boards for half a minute."""
+    settings = FitSettings(minutes=10, steps=150, epoch_steps=150, side=160, batch=8, rate=2e-3)
+    return fit(
+        yaml_of("yolo11n"), [Mix(simulated_source(("A", "B")), 1.0)], settings, tmp_path_factory.mktemp("fit"), print
+    )
