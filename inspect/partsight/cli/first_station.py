@@ -93,7 +93,7 @@ def _camera(plan: Plan) -> tomlkit.items.Table:
 
 def _trigger(plan: Plan) -> tomlkit.items.Table:
     table = tomlkit.table()
-    kinds = "free-run: each frame a part; folder: each file; timer: each period_ms; call: when a program asks"
+    kinds = "free-run: the newest frame; folder: each file or frame of a file; timer: each period_ms; call: when asked"
     table.add(tomlkit.comment(kinds))
     table.add("kind", plan.trigger.value)
     if plan.trigger is TriggerKind.TIMER:

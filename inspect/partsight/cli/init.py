@@ -138,7 +138,8 @@ class _Interview:
         settings = self._settings(driver)
         a_scale = optional(field_of(CameraTable, "mm_per_px", _CAMERA))
         scale = ask("--mm-per-px", "Scale, mm a pixel (empty: unknown)", "", a_scale, given.mm_per_px)
-        kind, period_ms = self._trigger(driver)
+        finite = driver == "folder" or (driver == "opencv" and Path(str(settings["source"])).is_file())
+        kind, period_ms = self._trigger(TriggerKind.FOLDER if finite else TriggerKind.FREE_RUN)
         deadline = field_of(StationTable, "deadline_ms", _STATION)
         deadline_ms = ask("--deadline-ms", "Deadline, ms after the trigger", "500", deadline, given.deadline_ms)
         bundle_text, bundle = ask("--model", "Model bundle", "pcb", self._bundle, given.model)
@@ -231,10 +232,9 @@ class _Interview:
 
     # --- trigger, model, recipe -------------------------------------------------------------------
 
-    def _trigger(self, driver: str) -> tuple[TriggerKind, float]:
+    def _trigger(self, default: TriggerKind) -> tuple[TriggerKind, float]:
         given = self._given
         kinds = ", ".join(kind.value for kind in TriggerKind)
-        default = TriggerKind.FOLDER if driver == "folder" else TriggerKind.FREE_RUN
         check = field_of(TriggerTable, "kind", {})
         kind = self._questions.answer("--trigger", f"Trigger ({kinds})", default.value, check, given.trigger)
         period = field_of(TriggerTable, "period_ms", {})

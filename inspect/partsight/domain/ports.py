@@ -13,6 +13,8 @@ from typing import Protocol
 from partsight.domain.detections import Detections, ModelRef
 from partsight.domain.frame import Frame, Grab, PixelFormat
 from partsight.domain.inspection import Inspection
+from partsight.domain.messages import Command, Reply
+from partsight.domain.status import StationStatus
 from partsight.domain.trigger import Trigger
 
 
@@ -110,9 +112,28 @@ class Detector(Protocol):
 
 
 class Output(Protocol):
-    """Verdicts out, on the fast lane: `publish` must return at once and never raise."""
+    """Verdicts out, on the fast lane: `publish` must return at once and never raise.
+
+    An output that also has `tell(event: Event) -> None` is told every event, from any thread; it must return at once.
+    """
 
     def publish(self, inspection: Inspection) -> None: ...
+
+
+class CommandSink(Protocol):
+    """Where outputs hand in what the line or a person asks for, and where they read how the station is.
+
+    Thread-safe; both return within milliseconds and never raise.
+    """
+
+    def command(self, command: Command) -> Reply:
+        """Carry it out, or say why not. A trigger's reply holds `sequence` and `id` in `data`."""
+
+    def status(self) -> StationStatus:
+        """A frozen snapshot."""
+
+    def alive(self) -> bool:
+        """True while every loop of the station ticked within its own time; a heartbeat counts on only then."""
 
 
 class Records(Protocol):

@@ -23,6 +23,38 @@ class StationState(str, Enum):
     HALTED = "HALTED"
     ERROR = "ERROR"
 
+    @property
+    def packml(self) -> int:
+        """The state's number in PackTags (ISA-TR88.00.02)."""
+        return _PACKML[self][0]
+
+    @property
+    def packml_name(self) -> str:
+        """The state's name in PackML."""
+        return _PACKML[self][1]
+
+
+_PACKML: dict[StationState, tuple[int, str]] = {
+    StationState.PREOPERATIONAL: (15, "RESETTING"),
+    StationState.INITIALIZED: (2, "STOPPED"),
+    StationState.READY: (4, "IDLE"),
+    StationState.RUNNING: (6, "EXECUTE"),
+    StationState.HELD: (11, "HELD"),
+    StationState.SUSPENDED: (5, "SUSPENDED"),
+    StationState.HALTED: (2, "STOPPED"),
+    StationState.ERROR: (9, "ABORTED"),
+}
+
+
+@unique
+class Mode(str, Enum):
+    """What the verdicts are for. SIMULATION: the parts are not real. BYPASS: nothing is rejected."""
+
+    PRODUCTION = "PRODUCTION"
+    SIMULATION = "SIMULATION"
+    CHALLENGE = "CHALLENGE"
+    BYPASS = "BYPASS"
+
 
 @dataclass(frozen=True, slots=True)
 class Counters:
@@ -88,14 +120,33 @@ class CameraStatus:
 
 @dataclass(frozen=True, slots=True)
 class StationStatus:
-    """A frozen snapshot of the station."""
+    """A frozen snapshot of the station.
+
+    ready: a trigger that comes now is judged. since: of the state. last_id: of the newest accepted trigger, 0 none.
+    error, error_text: of the fault that made it ERROR or SUSPENDED, 0 and "" else.
+    line_stop: the line is asked to stop. overrun: a verdict had no free slot (hand-shake with acknowledgement).
+    unacknowledged: verdicts that the PLC has not acknowledged (0 where it never does).
+    model: name and the first 12 digits of its hash.
+    """
 
     name: str
     epoch: int
     state: StationState
+    ready: bool
+    mode: Mode
+    since: datetime
+    last_id: int
     counters: Counters
     faults: tuple[Fault, ...]
     cameras: tuple[CameraStatus, ...]
     recipe: str
+    recipe_id: int
     model: str
     backend: str
+    deadline_ms: float
+    error: int = 0
+    error_text: str = ""
+    line_stop: bool = False
+    overrun: bool = False
+    unacknowledged: int = 0
+    challenge_due: bool = False

@@ -354,20 +354,24 @@ class Station:
             return
         start_ns = self._clock.monotonic_ns()
         self._judging = (part, start_ns)
+        failure: Exception | None = None
         try:
             judged = self._judge.judge(part.frames, part.failed)
-        except Exception as error:  # the thread's top for a part: a defect of ours must not end the line
-            log.exception("judging failed", sequence=part.trigger.sequence)
-            judged = self._failed(error)
+        except Exception as error:  # noqa: BLE001 - the thread's top for a part: a defect of ours must not end the line
+            failure = error
+            text = f"{type(error).__name__}: {error}"
+            judged = Judged(invalid(Reason.INTERNAL, text, self._judge.recipe.ref), (), 0.0, 0.0, 0.0)
         finally:
             self._judging = None
-        self._state_detector(judged)
         self._finish(part, judged, start_ns)
-
-    def _failed(self, error: Exception) -> Judged:
-        text = f"{type(error).__name__}: {error}"
-        self.faults.raise_("station/internal", text, "this is a defect of partsight: please report it with the log")
-        return Judged(invalid(Reason.INTERNAL, text, self._judge.recipe.ref), (), 0.0, 0.0, 0.0)
+        # Only now, when the verdict has left: writing a traceback may take longer than the deadline.
+        if failure is not None:
+            log.error("judging failed", sequence=part.trigger.sequence, exc_info=failure)
+            cure = "this is a defect of partsight: please report it with the log"
+            self.faults.raise_("station/internal", f"{type(failure).__name__}: {failure}", cure)
+        else:
+            self.faults.clear("station/internal")
+            self._state_detector(judged)
 
     def _state_detector(self, judged: Judged) -> None:
         if judged.error is not None:
@@ -410,7 +414,12 @@ class Station:
 
     def _publish(self, inspection: Inspection) -> None:
         for output in self._outputs:
-            output.publish(inspection)
+            try:
+                output.publish(inspection)
+            except Exception as error:  # noqa: BLE001 - one output's defect must not keep the verdict from the others
+                text = f"{type(output).__name__} failed: {type(error).__name__}: {error}"
+                self.faults.raise_("output", text, "this is a defect of that output: please report it", latched=True)
+                self._settle()
 
     def _inspection(
         self, part: Part, verdict: Verdict, judged: Judged | None, start_ns: int | None, now: int

@@ -32,11 +32,12 @@ Predict = Callable[[Pixels], dict[OutputFormat, Found]]
 class HeldOut:
     """What one head found on boards held out.
 
-    good: (parts, classes) the highest score on each defect-free part, 0 for none.
+    good, bad: (parts, classes) the highest score on each defect-free part and on each with defects, 0 for none.
     """
 
     outcome: Outcome
     good: NDArray[np.float64]
+    bad: NDArray[np.float64]
 
     @property
     def ap(self) -> dict[str, float]:
@@ -50,6 +51,10 @@ class HeldOut:
     def overkill(self, thresholds: Sequence[float]) -> float:
         """Share of the good parts that would be rejected."""
         return float((self.good >= np.asarray(thresholds)).any(axis=1).mean())
+
+    def escape(self, thresholds: Sequence[float]) -> float:
+        """Share of the parts with defects on which nothing at all would be found."""
+        return float(1 - (self.bad >= np.asarray(thresholds)).any(axis=1).mean())
 
 
 def torch_predictor(checkpoint: Path | str, threads: int = 2, nms_iou: float = NMS_IOU) -> Predict:
@@ -81,7 +86,8 @@ def judge_held_out(predict: Predict, boards: Sequence[Board]) -> dict[OutputForm
     return {
         head: HeldOut(
             gather([_matched(image[head], board) for (image, _), board in zip(found, boards, strict=True)]),
-            np.stack([_highest(template[head]) for _, template in found]),
+            good=np.stack([_highest(template[head]) for _, template in found]),
+            bad=np.stack([_highest(image[head]) for image, _ in found]),
         )
         for head in heads
     }

@@ -96,6 +96,7 @@ class SqliteRecords:
         self._slow = opening.connect(folder, busy_timeout_s, full=False)
         self._log = opening.connect(folder, busy_timeout_s, full=True)
         self._next = self._limit = self._copied = 0
+        self._closed = False
         self._latch: Latch
 
     @classmethod
