@@ -12,15 +12,17 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from importlib import import_module
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import tomlkit
+import typer
 
 from partsight.cameras.simulated import SimulatedCamera
-from partsight.cli.app import main
+from partsight.cli.app import COMMANDS, main
 from partsight.daemon.site import load_site
 from partsight.domain.detections import Detections, ModelRef
 from partsight.domain.frame import Grab, PixelFormat, Pixels
@@ -270,3 +272,21 @@ def test_the_how_to_works_as_written(tmp_path: Path, pictures: Path) -> None:
     rows = (tmp_path / "parts.csv").read_text().splitlines()
     assert len(rows) == 1 + 4, "every frame of the recording was a part"
     assert datetime.now(timezone.utc).strftime("%Y-") in rows[1]
+
+
+def test_the_reference_names_every_option_of_every_command() -> None:
+    page = (ROOT / "docs/reference/cli.md").read_text()
+    for name, where in COMMANDS.items():
+        section = page.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        assert section, f"docs/reference/cli.md has no section {name}"
+        if name == "judge":
+            section += (ROOT / "docs/reference/judge.md").read_text()
+        module, _, function = where.partition(":")
+        app = typer.Typer()
+        app.command()(getattr(import_module(module), function))
+        for option in typer.main.get_command(app).params:
+            # A flag's --no- form says nothing new.
+            flags = [flag for flag in option.opts + option.secondary_opts if not flag.startswith("--no-")]
+            for flag in flags:
+                if flag.startswith("--") and flag not in {"--help", "--install-completion", "--show-completion"}:
+                    assert re.search(rf"(?<![\w-]){flag}(?![\w-])", section), f"{name} {flag}"

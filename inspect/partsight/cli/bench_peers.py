@@ -74,6 +74,7 @@ def load_ultralytics() -> Any:
     """The package, told to leave network and packages alone. Raises BackendUnavailable."""
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
     os.environ.setdefault("YOLO_OFFLINE", "true")
+    os.environ["YOLO_VERBOSE"] = "false"  # it talks on stdout, which is for results
     try:
         import ultralytics
     except ImportError as problem:

@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.metadata import Distribution, PackageNotFoundError, distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -48,7 +48,8 @@ def python() -> Iterator[Observation]:
 
 def _cv2_wheels() -> Observation:
     """Packages that bring a cv2 folder overwrite each other's files, and neither pip nor an import says so."""
-    packages = sorted(set(packages_distributions().get("cv2", [])))
+    # packages_distributions() of Python 3.10 knows only packages with a top_level.txt, which opencv's have not.
+    packages = sorted({about.name for about in distributions() if _brings(about, "cv2")})
     if len(packages) > 1:
         cure = f"python -m pip uninstall -y {' '.join(packages)} && python -m pip install opencv-python"
         return problem("python", "cv2", f"{len(packages)} packages share one cv2 folder: {', '.join(packages)}", cure)
@@ -57,6 +58,10 @@ def _cv2_wheels() -> Observation:
     if find_spec("cv2") is not None:
         return ok("python", "cv2", "of the system")
     return problem("python", "cv2", "is not installed", "python -m pip install opencv-python")
+
+
+def _brings(about: Distribution, package: str) -> bool:
+    return any(file.parts[0] == package and len(file.parts) > 1 for file in about.files or ())
 
 
 def backends() -> Iterator[Observation]:

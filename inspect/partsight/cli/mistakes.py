@@ -34,7 +34,17 @@ def mistakes_in(path: Path, refused: ConfigError) -> list[Mistake]:
     # What load_site says of the bundle as one text is said here as one mistake a file.
     found = [mistake for mistake in found if mistake.key != "model.bundle" or not of_bundle]
     found += [*_cameras(raw, path), *_backend(raw, path), *of_bundle, *_recipe(raw, path, classes)]
-    return list(dict.fromkeys(found))
+    return _without_echoes(list(dict.fromkeys(found)))
+
+
+def _without_echoes(found: list[Mistake]) -> list[Mistake]:
+    """pydantic does not count the items of an array that have mistakes, and then calls the array too short."""
+    return [
+        mistake
+        for mistake in found
+        if "after validation, not 0" not in mistake.problem
+        or not any(other.file == mistake.file and other.key.startswith(f"{mistake.key}[") for other in found)
+    ]
 
 
 def _table(values: object, key: str) -> Mapping[str, Any]:

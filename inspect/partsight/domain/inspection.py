@@ -7,6 +7,7 @@ from uuid import UUID
 
 from partsight.domain.detections import ModelRef
 from partsight.domain.frame import Truth
+from partsight.domain.status import Mode
 from partsight.domain.trigger import Trigger
 from partsight.domain.verdict import Result, Verdict
 from partsight.domain.views import View
@@ -38,6 +39,7 @@ class Inspection:
 
     late: what the model said after the deadline had already rejected the part; recorded, never sent.
     simulated: the pixels came from the simulated camera.
+    mode: of the station when the verdict was given; in BYPASS the part passed whatever the verdict.
     """
 
     uid: UUID
@@ -50,3 +52,4 @@ class Inspection:
     simulated: bool = False
     truth: Truth | None = None
     images: tuple[str, ...] = field(default=())
+    mode: Mode = Mode.PRODUCTION

@@ -156,6 +156,10 @@ class Records(Protocol):
         """
 
 
+    def rehearse(self) -> None:
+        """One durable transaction that records nothing, to measure how long one takes. Raises RecordsError."""
+
+
 class FrameSink(Protocol):
     """Where pixels go after the verdict: the slow lane. `offer` returns at once; False when it dropped them."""
 

@@ -56,6 +56,16 @@ class Reason(IntEnum):
     # 600 to 699: doubt (REVIEW)
     DOUBT = 600
 
+    # 700 to 799: the line stops, no part's own fault
+    REJECTS_IN_A_ROW = 700
+    REJECT_SHARE = 701
+    INVALID_IN_A_ROW = 702
+    REJECT_UNCONFIRMED = 703
+    CHALLENGE_FAILED = 704
+    PLC_SILENT = 705
+    TOO_SLOW = 706
+    OUTPUT_FAILED = 707
+
 
 REASON_TEXT: dict[Reason, str] = {
     Reason.NONE: "none",
@@ -87,6 +97,14 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.FEATURE_COUNT: "a counted feature is missing or surplus",
     Reason.NO_EVIDENCE: "the recipe states no positive evidence",
     Reason.DOUBT: "score inside the band of doubt",
+    Reason.REJECTS_IN_A_ROW: "too many rejects in a row",
+    Reason.REJECT_SHARE: "too large a share of rejects",
+    Reason.INVALID_IN_A_ROW: "too many parts in a row could not be judged",
+    Reason.REJECT_UNCONFIRMED: "a reject was not confirmed",
+    Reason.CHALLENGE_FAILED: "the challenge test failed",
+    Reason.PLC_SILENT: "the PLC's heartbeat is lost",
+    Reason.TOO_SLOW: "verdicts take too long for the deadline",
+    Reason.OUTPUT_FAILED: "an output failed",
 }
 
 

@@ -91,13 +91,14 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that people must know: what, where, since when, what to do."""
+    """Something that people must know: what, where, since when, what to do. `code`: for a PLC, a `Reason` or 0."""
 
     key: str
     text: str
     cure: str
     since: datetime
     latched: bool = False
+    code: int = 0
 
 
 @dataclass(frozen=True, slots=True)

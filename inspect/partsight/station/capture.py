@@ -121,6 +121,12 @@ class Capture:
                     return
         self._taker.no_view(part, self.name, *failure)
 
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """(width, height) of the open camera's frames, None while it is not open."""
+        info = self._info
+        return None if info is None else (info.width, info.height)
+
     def status(self) -> CameraStatus:
         """A frozen snapshot; `received == delivered + dropped + incomplete + queued`."""
         with self._lock:

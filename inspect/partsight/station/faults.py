@@ -20,12 +20,12 @@ class FaultBoard:
         self._lock = threading.Lock()
         self._faults: dict[str, Fault] = {}
 
-    def raise_(self, key: str, text: str, cure: str, *, latched: bool = False) -> None:
+    def raise_(self, key: str, text: str, cure: str, *, code: int = 0, latched: bool = False) -> None:
         """State a fault; stating it again changes its text only."""
         with self._lock:
             known = self._faults.get(key)
             since: datetime = known.since if known else self._clock.utc()
-            fault = Fault(key, text, cure, since, latched or (known is not None and known.latched))
+            fault = Fault(key, text, cure, since, latched or (known is not None and known.latched), int(code))
             self._faults[key] = fault
         if known is None:
             self._tell(FaultRaised(fault))

@@ -57,6 +57,17 @@ class Judge:
         self._live = self._live | {camera} if live else self._live - {camera}
         self._before.pop(camera, None)
 
+    def change_recipe(self, recipe: Recipe) -> None:
+        """Judge by this recipe from the next part on."""
+        self.recipe = recipe
+        self._measurers.clear()
+
+    def rehearse(self, frame: Frame) -> None:
+        """Do for a made-up frame what is done for a real one, and forget it. Raises nothing that `judge` would not."""
+        rules = next(iter(self.recipe.views))
+        Measurer(self.recipe, rules).measure(frame.grab)
+        self.detector.detect([frame])
+
     def judge(self, frames: Sequence[Frame], failed: Sequence[View] = ()) -> Judged:
         """The verdict from all `frames` of a part and the views that `failed` before there was a frame.
 

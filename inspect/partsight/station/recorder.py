@@ -10,6 +10,7 @@ import structlog
 from partsight.domain.errors import RecordsError
 from partsight.domain.inspection import Inspection
 from partsight.domain.ports import Clock, Records
+from partsight.domain.reasons import Reason
 from partsight.station.faults import FaultBoard
 
 log = structlog.get_logger(__name__)
@@ -71,4 +72,6 @@ class Recorder:
     def fault(self, error: RecordsError) -> None:
         """Records cannot be written: people must know, and the next try must wait."""
         self._retry_ns = self._clock.monotonic_ns() + int(RETRY_S * 1e9)
-        self._faults.raise_(FAULT, str(error), "free disk space, or end the program that locks the database")
+        self._faults.raise_(
+            FAULT, str(error), "free disk space, or end the program that locks the database", code=Reason.RECORD_FAILED
+        )

@@ -3,10 +3,7 @@
 Threads: one a camera (`capture.py`), one for inference, one for the deadline, one for the timer trigger. Slow
 lanes (images, screens) are fed by calls that return at once.
 
-States (docs/reliability.md has the whole table):
-
-    PREOPERATIONAL ──start──► INITIALIZED ──cameras open, detector warm──► READY ──► RUNNING ◄──► SUSPENDED
-                                                    stop: HALTED;  a latched fault: ERROR, until `reset`
+What the line sees of it (states, ready, line stop) is `conduct.py`'s.
 """
 
 from __future__ import annotations
@@ -14,28 +11,45 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import structlog
 
-from partsight.domain.errors import RecordsError
+from partsight.domain.errors import ConfigError, RecordsError
 from partsight.domain.frame import Frame, Grab
 from partsight.domain.inspection import Inspection, Timings
-from partsight.domain.messages import CameraChanged, Event, Finished, StateChanged
+from partsight.domain.messages import (
+    Answer,
+    CameraChanged,
+    Command,
+    Event,
+    Exposed,
+    Finished,
+    Latched,
+    Missed,
+    Reply,
+    SelectRecipe,
+    TriggerPart,
+)
 from partsight.domain.ports import Camera, CameraInfo, Clock, FrameSink, Output, Records
 from partsight.domain.reasons import REASON_TEXT, Reason
-from partsight.domain.status import CameraStatus, StationState, StationStatus
+from partsight.domain.status import CameraStatus, Mode, StationState, StationStatus
 from partsight.domain.trigger import Trigger, TriggerKind
 from partsight.domain.uid import uuid7
 from partsight.domain.verdict import Action, Verdict, invalid
 from partsight.domain.views import View
+from partsight.recipes import Recipe
 from partsight.station.capture import Capture
+from partsight.station.commands import obey
+from partsight.station.conduct import Conduct, Wanted
 from partsight.station.deadlines import Deadlines
 from partsight.station.faults import FaultBoard
 from partsight.station.intake import Intake
 from partsight.station.judge import Judge, Judged
 from partsight.station.ledger import Ledger, Part, Stage
+from partsight.station.line_rules import LineRules
+from partsight.station.proof import Proof
 from partsight.station.pulse import Pulse
 from partsight.station.recorder import Recorder
 from partsight.station.slot import LatestSlot, WaitingSlot
@@ -43,6 +57,7 @@ from partsight.station.slot import LatestSlot, WaitingSlot
 log = structlog.get_logger(__name__)
 
 IDLE_S = 0.05
+SWAP_S = 10.0
 CAMERAS_OPEN_TIMEOUT_S = 30.0
 EXIT_STUCK = 70
 """Exit status when a loop hangs (EX_SOFTWARE): the service manager starts the station again."""
@@ -55,6 +70,7 @@ class StationPlan:
     cameras: driver by camera name. frame_timeouts_ms: by camera name.
     queue: triggers that may wait for frames or judging; one more is INVALID (overload).
     stuck_after: deadlines that a detector may take before the process ends.
+    autostart: run as soon as the lane is proven, else wait for `Start`.
     """
 
     name: str
@@ -66,10 +82,15 @@ class StationPlan:
     queue: int
     deadline_ms: float
     stuck_after: int
+    rules: LineRules = field(default_factory=LineRules)
+    autostart: bool = True
 
 
 class Station:
-    """Judges parts. `fatal` is called when only a new process can help; it must not return."""
+    """Judges parts. `fatal` is called when only a new process can help; it must not return.
+
+    find_recipe: the recipe that a `SelectRecipe` names, compiled for this model. Raises ConfigError.
+    """
 
     def __init__(
         self,
@@ -81,6 +102,7 @@ class Station:
         outputs: Sequence[Output] = (),
         archive: FrameSink | None = None,
         tell: Callable[[Event], None] = lambda _: None,
+        find_recipe: Callable[[SelectRecipe], Recipe] | None = None,
         fatal: Callable[[int, str], None],
     ) -> None:
         self.plan = plan
@@ -94,8 +116,9 @@ class Station:
         self._archive = archive
         self._tell = tell
         self._fatal = fatal
-        self._lock = threading.Lock()
-        self._state = StationState.PREOPERATIONAL
+        self._find_recipe = find_recipe
+        self.conduct = Conduct(plan.rules, self.faults, clock, tell, simulated=False)
+        self._last_id = 0
         self._stop_triggers = threading.Event()
         self._stop_judging = threading.Event()
         self._queued = threading.Condition()
@@ -104,7 +127,9 @@ class Station:
         self._recorder = Recorder(records, self.faults, clock)
         self._deadlines = Deadlines(clock)
         self._judging: tuple[Part, int] | None = None
-        self._simulated: set[str] = set()
+        self._prepared = threading.Event()
+        self._swap: deque[tuple[Recipe, threading.Event]] = deque()
+        self._proof = Proof(plan.rules, plan.deadline_ms)
         self._streams = plan.trigger in (TriggerKind.FREE_RUN, TriggerKind.FOLDER)
         self._slot: LatestSlot | WaitingSlot = LatestSlot() if plan.trigger is TriggerKind.FREE_RUN else WaitingSlot()
         self._captures = {
@@ -135,25 +160,28 @@ class Station:
     # --- start and stop -------------------------------------------------------------------------
 
     def start(self, wait_for_cameras_s: float = CAMERAS_OPEN_TIMEOUT_S) -> None:
-        """Warm the detector, open the cameras, run. A camera that is not there leaves the station SUSPENDED."""
+        """Open the cameras, warm the detector, prove the lane, run.
+
+        Returns when the lane was tried once. A camera that is not there leaves the station SUSPENDED, a lane that is
+        too slow INITIALIZED; both are tried again until they are good.
+        """
         self._intake.reserve_ahead()
-        self._judge.detector.warm_up()
-        self._set_state(StationState.INITIALIZED, "recipe and model are loaded")
         for capture in self._captures.values():
             capture.start()
         until = self._clock.monotonic_ns() + int(wait_for_cameras_s * 1e9)
         for capture in self._captures.values():
-            capture.wait_until_open(max(0.0, (until - self._clock.monotonic_ns()) / 1e9))
-        self._set_state(StationState.READY, "cameras were tried, the detector is warm")
+            if not capture.wait_until_open(max(0.0, (until - self._clock.monotonic_ns()) / 1e9)):
+                self.conduct.missing(f"camera/{capture.name}", f"camera {capture.name} is not there")
+        if self.plan.autostart:
+            self.conduct.want(Wanted.RUN)
         for thread in self._threads:
             thread.start()
-        self._set_state(StationState.RUNNING, "started")
-        self._settle()
+        self._prepared.wait()
 
     def stop(self, timeout_s: float = 10.0) -> tuple[str, ...]:
         """Stop triggers, finish the parts in flight, close the cameras. The names of threads that did not end."""
         self._stop_triggers.set()
-        self._set_state(StationState.HALTED, "stopped")
+        self.conduct.want(Wanted.HALT)
         self.ledger.wait_until_none_open(self.plan.deadline_ms / 1e3 + 1.0)
         for part in self.ledger.open_parts():
             self._reject_unjudged(part, Reason.SHUTDOWN, REASON_TEXT[Reason.SHUTDOWN])
@@ -178,17 +206,16 @@ class Station:
             self._recorder.write_waiting(now=True)
         return tuple(survivors)
 
-    def reset(self) -> None:
-        """Acknowledge latched faults; what still holds is raised again by its loop."""
-        self.faults.acknowledge()
-        self._settle()
-
     # --- what others ask ------------------------------------------------------------------------
 
     @property
     def state(self) -> StationState:
-        with self._lock:
-            return self._state
+        """The state that the line sees."""
+        return self.conduct.posture.state
+
+    def alive(self) -> bool:
+        """True while every loop ticked within its own time."""
+        return not self.pulse.late()
 
     @property
     def source_ended(self) -> bool:
@@ -198,18 +225,64 @@ class Station:
 
     def status(self) -> StationStatus:
         """A frozen snapshot."""
-        recipe, model = self._judge.recipe.ref, self._judge.detector.model
+        recipe, model = self._judge.recipe, self._judge.detector.model
+        posture, faults = self.conduct.posture, self.faults.all()
+        first = next((f for f in faults if f.latched), faults[0] if faults else None)
         return StationStatus(
-            self.plan.name,
-            self.plan.epoch,
-            self.state,
-            self.ledger.snapshot(),
-            self.faults.all(),
-            tuple(capture.status() for capture in self._captures.values()),
-            f"{recipe.name}@{recipe.revision}",
-            f"{model.name} {model.sha256[:12]}",
-            f"{model.backend} {model.precision}",
+            name=self.plan.name,
+            epoch=self.plan.epoch,
+            state=posture.state,
+            ready=posture.ready,
+            mode=posture.mode,
+            since=posture.since,
+            last_id=self._last_id,
+            counters=self.ledger.snapshot(),
+            faults=faults,
+            cameras=tuple(capture.status() for capture in self._captures.values()),
+            recipe=f"{recipe.ref.name}@{recipe.ref.revision}",
+            recipe_id=recipe.id,
+            model=f"{model.name} {model.sha256[:12]}",
+            backend=f"{model.backend} {model.precision}",
+            deadline_ms=self.plan.deadline_ms,
+            error=first.code if first is not None else 0,
+            error_text=first.text if first is not None else "",
+            line_stop=posture.line_stop,
+            overrun=posture.overrun,
+            unacknowledged=posture.unacknowledged,
+            challenge_due=posture.challenge_due,
         )
+
+    # --- commands ---------------------------------------------------------------------------------
+
+    def command(self, command: Command) -> Reply:
+        """Carry out what the line or a person asks for, or say why not. Thread-safe."""
+        if isinstance(command, TriggerPart):
+            return self._trigger_reply(command)
+        if isinstance(command, SelectRecipe):
+            return self._select(command)
+        return obey(self.conduct, command)
+
+    def _trigger_reply(self, command: TriggerPart) -> Reply:
+        try:
+            trigger = self.trigger(part_id=command.part_id, id=command.id, encoder=command.encoder)
+        except ValueError as error:
+            return Reply(Answer.INVALID, str(error))
+        return Reply(Answer.DONE, data={"sequence": trigger.sequence, "id": trigger.id})
+
+    def _select(self, command: SelectRecipe) -> Reply:
+        """Swap the recipe between two parts; Ready is 0 until the lane has proven itself with it."""
+        if self._find_recipe is None:
+            return Reply(Answer.NOT_ALLOWED, "this station has one recipe only")
+        try:
+            recipe = self._find_recipe(command)
+        except ConfigError as error:
+            return Reply(Answer.INVALID, str(error))
+        self.conduct.proven(False)
+        done = threading.Event()
+        self._swap.append((recipe, done))
+        if not done.wait(self.plan.deadline_ms / 1e3 + SWAP_S):
+            return Reply(Answer.FAILED, "the inference thread did not take the recipe in time; it will when it is free")
+        return Reply(Answer.DONE, data={"recipe": f"{recipe.ref.name}@{recipe.ref.revision}"})
 
     def unrecorded(self) -> int:
         """Verdicts that were given and wait to be recorded."""
@@ -246,10 +319,14 @@ class Station:
             self._recorder.fault(error)
             self._reject_unjudged(part, Reason.RECORD_FAILED, f"trigger could not be latched: {error}")
             return part
+        self._last_id = part.trigger.id
         self._deadlines.add(part)
         refusal = self._refusal(kind)
         if refusal is not None:
+            self._tell(Missed(part.trigger, refusal[1]))
             self._reject_unjudged(part, *refusal)
+        else:
+            self._tell(Latched(part.trigger))
         return part
 
     def _refusal(self, kind: TriggerKind) -> tuple[Reason, str] | None:
@@ -261,6 +338,8 @@ class Station:
             return Reason.NOT_RUNNING, f"this station takes its parts by {self.plan.trigger.value}, not by {kind.value}"
         if self.ledger.snapshot().in_flight > self.plan.queue:
             return Reason.OVERLOAD, f"more than {self.plan.queue} parts are in flight"
+        if not self.conduct.take_slot():
+            return Reason.OVERLOAD, "the PLC has not acknowledged the verdicts before this one"
         return None
 
     # --- what the capture loops call (FrameTaker) -----------------------------------------------
@@ -291,7 +370,7 @@ class Station:
         """A camera is open: what it is decides on the frozen-frame check and on 'simulated'."""
         self._judge.set_live(camera, info.live)
         if info.simulated:
-            self._simulated.add(camera)
+            self.conduct.simulated()
         log.info("camera is open", camera=camera, model=info.model, size=f"{info.width}x{info.height}")
 
     def changed(self, status: CameraStatus) -> None:
@@ -299,14 +378,17 @@ class Station:
         key = f"camera/{status.name}"
         if status.state in ("streaming", "ended", "stopped"):
             self.faults.clear(key)
+            self.conduct.missing(key, "")
         elif status.state in ("backoff", "stalled"):
+            why = status.error or f"camera {status.name} is lost"
             cure = f"check cable, power and address of camera {status.name}; it is tried again by itself"
-            self.faults.raise_(key, status.error or f"camera {status.name} is lost", cure)
+            self.faults.raise_(key, why, cure, code=Reason.CAMERA_LOST)
+            self.conduct.missing(key, f"no frames from {status.name}")
         self._tell(CameraChanged(status))
-        self._settle()
 
     def _add_view(self, part: Part, view: Frame | View, at_ns: int) -> None:
         if self.ledger.add_view(part, view, len(self._captures), at_ns):
+            self._tell(Exposed(part.trigger))
             with self._queued:
                 self._queue.append(part)
                 self._queued.notify()
@@ -315,6 +397,13 @@ class Station:
 
     def _run_inference(self) -> None:
         limit_s = self.plan.deadline_ms / 1e3 * self.plan.stuck_after + 30.0
+        self.pulse.tick("inference", limit_s)
+        try:
+            self._judge.detector.warm_up()
+            self.conduct.initialized()
+            self._prove()
+        finally:
+            self._prepared.set()
         while True:
             self.pulse.tick("inference", limit_s)
             part = self._next_part()
@@ -323,10 +412,34 @@ class Station:
             elif self._stop_judging.is_set():
                 return
             self._recorder.write_waiting()
+            self._take_recipe()
+            if self._proof.due(self._clock.monotonic_ns()):
+                self._prove()
             try:
                 self._intake.reserve_ahead()
             except RecordsError as error:
                 self._recorder.fault(error)
+
+    def _take_recipe(self) -> None:
+        """Between two parts: swap the recipe that a command has brought, and prove the lane again."""
+        while self._swap:
+            recipe, done = self._swap.popleft()
+            self._judge.change_recipe(recipe)
+            self._prove()
+            done.set()
+
+    def _prove(self) -> None:
+        """Send self-test parts through the lane: ready only if the slowest leaves room before the deadline."""
+        size = next((c.size for c in self._captures.values() if c.size is not None), (640, 640))
+        worst_ms = self._proof.run(self._judge, self._records, size, self._clock)
+        good = self._proof.passes(worst_ms)
+        if good:
+            self.faults.clear("station/slow")
+        else:
+            text = f"the slowest of {self.plan.rules.self_test_parts} self-test parts took {worst_ms:.0f} ms"
+            cure = f"deadline is {self.plan.deadline_ms:g} ms: use a smaller model, a faster machine or a later gate"
+            self.faults.raise_("station/slow", text, cure, code=Reason.TOO_SLOW)
+        self.conduct.proven(good)
 
     def _next_part(self) -> Part | None:
         """The next part to judge; in free run it is born here (rule 6)."""
@@ -413,13 +526,17 @@ class Station:
             self._publish(inspection)
 
     def _publish(self, inspection: Inspection) -> None:
+        self.conduct.sending(inspection.trigger.id)
         for output in self._outputs:
             try:
                 output.publish(inspection)
             except Exception as error:  # noqa: BLE001 - one output's defect must not keep the verdict from the others
                 text = f"{type(output).__name__} failed: {type(error).__name__}: {error}"
-                self.faults.raise_("output", text, "this is a defect of that output: please report it", latched=True)
-                self._settle()
+                cure = "this is a defect of that output: please report it"
+                self.faults.raise_("output", text, cure, code=Reason.OUTPUT_FAILED, latched=True)
+        self.conduct.finished(inspection)
+        if inspection.timings.verdict_ms is not None and self._proof.too_slow(inspection.timings.verdict_ms):
+            self.conduct.proven(False)
 
     def _inspection(
         self, part: Part, verdict: Verdict, judged: Judged | None, start_ns: int | None, now: int
@@ -429,6 +546,7 @@ class Station:
         def since(ns: int | None) -> float | None:
             return None if ns is None else (ns - at) / 1e6
 
+        mode = self.conduct.mode
         truths = [frame.grab.truth for frame in part.frames if frame.grab.truth is not None]
         return Inspection(
             uid=uuid7(),
@@ -444,7 +562,8 @@ class Station:
                 verdict_ms=since(now),
             ),
             model=self._judge.detector.model,
-            simulated=bool(self._simulated),
+            simulated=mode is Mode.SIMULATION or self.conduct.is_simulated,
+            mode=mode,
             truth=truths[0] if truths else None,
         )
 
@@ -492,6 +611,7 @@ class Station:
             for part in self._deadlines.expired(IDLE_S):
                 self._reject_unjudged(part, Reason.DEADLINE, REASON_TEXT[Reason.DEADLINE])
             self._check_stuck()
+            self.conduct.watch_plc()
 
     def _check_stuck(self) -> None:
         judging = self._judging
@@ -520,28 +640,7 @@ class Station:
             self.trigger(TriggerKind.TIMER)
             due = max(due + period_ns, self._clock.monotonic_ns())
 
-    # --- state ------------------------------------------------------------------------------------
-
-    def _settle(self) -> None:
-        """RUNNING while every camera gives frames and records are written, else SUSPENDED, which heals by itself."""
-        with self._lock:
-            before = self._state
-        if before not in (StationState.RUNNING, StationState.SUSPENDED, StationState.ERROR):
-            return
-        lost = [c.name for c in self._captures.values() if c.status().state not in ("streaming", "ended")]
-        if self.faults.latched:
-            self._set_state(StationState.ERROR, "a latched fault waits for acknowledgement")
-        elif lost:
-            self._set_state(StationState.SUSPENDED, f"no frames from {', '.join(lost)}")
-        else:
-            self._set_state(StationState.RUNNING, "all cameras give frames")
-
-    def _set_state(self, state: StationState, why: str) -> None:
-        with self._lock:
-            before, self._state = self._state, state
-        if before is not state:
-            log.info("station", state=state.value, why=why)
-            self._tell(StateChanged(before, state, why, self._clock.utc()))
+    # --- threads ----------------------------------------------------------------------------------
 
     def _guarded(self, name: str, loop: Callable[[], None]) -> None:
         """The top of a thread: a loop that ends by an exception ends the process, since nobody else does its work."""

@@ -22,16 +22,19 @@ from partsight.domain.detections import Detections, ModelRef
 from partsight.domain.errors import DetectorError
 from partsight.domain.frame import Frame
 from partsight.domain.inspection import Inspection
-from partsight.domain.messages import Event
+from partsight.domain.messages import Event, SelectRecipe
 from partsight.domain.ports import Camera, DetectionTimes, FrameSink
 from partsight.domain.trigger import TriggerKind
 from partsight.outputs.records import SqliteRecords
 from partsight.recipes import Recipe, compile_recipe, load_recipe
 from partsight.station.clock import SystemClock
 from partsight.station.judge import Judge
+from partsight.station.line_rules import LineRules
 from partsight.station.station import Station, StationPlan
 
 CLASSES = ("open", "short", "mousebite", "spur", "copper", "pin-hole")
+NO_RULES = LineRules(rejects_in_a_row=0, reject_share=0.0, invalid_in_a_row=0, self_test_parts=0)
+"""A line that nothing stops."""
 MODEL = ModelRef("told", "0" * 64, "test", "fp32")
 
 
@@ -157,6 +160,8 @@ def line(
     archive: FrameSink | None = None,
     records: SqliteRecords | None = None,
     wait_for_cameras_s: float = 10.0,
+    rules: LineRules | None = None,
+    find_recipe: Callable[[SelectRecipe], Recipe] | None = None,
 ) -> Iterator[Box]:
     """A running station; stopped at the end, and then nothing may be left in flight."""
     cameras = cameras if cameras is not None else {"top": camera()}
@@ -172,6 +177,7 @@ def line(
         queue=queue,
         deadline_ms=deadline_ms,
         stuck_after=stuck_after,
+        rules=rules or NO_RULES,
     )
     stuck = threading.Event()
 
@@ -187,6 +193,7 @@ def line(
         outputs=[seen],
         archive=archive,
         tell=seen.events.append,
+        find_recipe=find_recipe,
         fatal=on_fatal,
     )
     try:

@@ -246,6 +246,11 @@ class SqliteRecords:
         with suppress(RecordsUnavailable):
             self._latch.done(sequence, passed=passed)
 
+    def rehearse(self) -> None:
+        """One durable transaction that records nothing. Raises RecordsUnavailable."""
+        with self._write:
+            self._transact(self._fast, lambda db: self._set_counter(db, "rehearsals", self._counter("rehearsals") + 1))
+
     # Beside the port
 
     def attach_images(self, sequence: int, paths: tuple[str, ...]) -> None:
