@@ -221,23 +221,28 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def station(config: Path, *arguments: str) -> Iterator[Run]:
-    """`partsight run CONFIG --json`, killed at the latest when the block is left."""
+def station(config: Path, *arguments: str, collect: bool = True, stdout: int = subprocess.PIPE) -> Iterator[Run]:
+    """`partsight run CONFIG --json`, killed at the latest when the block is left.
+
+    collect: read its lines; without it the test reads `process.stdout` itself, or nobody does.
+    """
     errors = config.parent / f"stderr-{len(list(config.parent.glob('stderr-*')))}.log"
     command = [sys.executable, "-m", "partsight", "run", str(config), "--json", *arguments]
     with errors.open("wb") as err:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=err, env=environment())
+        process = subprocess.Popen(command, stdout=stdout, stderr=err, env=environment())
     run = Run(process, errors)
     reader = threading.Thread(target=run.read, daemon=True)
-    reader.start()
+    if collect and stdout == subprocess.PIPE:
+        reader.start()
     try:
         yield run
     finally:
         process.kill()
         process.wait(20)
-        reader.join(20)
-        assert process.stdout is not None
-        process.stdout.close()
+        if reader.ident is not None:
+            reader.join(20)
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def partsight(*arguments: str | Path, limit_s: float = 60) -> subprocess.CompletedProcess[str]:

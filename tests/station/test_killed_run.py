@@ -1,15 +1,31 @@
-"""rule_1 and rule_4 on a whole process: killed, ended, stopped in its tracks, and with a full disk."""
+"""rule_1 and rule_4 on a whole process: killed, ended, stopped in its tracks, its disk full, its reader gone."""
 
 from __future__ import annotations
 
+import fcntl
+import os
 import random
 import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from partsight.domain.verdict import Result
-from tests.station.kill_run import Books, station, write_station
+from partsight.domain.reasons import Reason
+from partsight.domain.verdict import Action, Result
+from partsight.outputs.records import RecordsReader
+from tests.station.kill_run import SIMULATED, Books, records_of, station, write_station
+
+MIB = 1 << 20
+PIPE_BYTES = 4096
+
+# Large pictures come slower than they are asked for, so that some part is always on its way.
+BUSY = SIMULATED.replace("128", "1024")
+DEADLINE_MS = 600.0
+STOPPED_S = 3.0
 
 
 def kill_and_look(folder: Path, kills: int, seed: int) -> None:
@@ -43,3 +59,175 @@ def test_rule_4_kill_9_five_times(tmp_path: Path) -> None:
 @pytest.mark.timeout(900)
 def test_rule_4_kill_9_fifty_times(tmp_path: Path) -> None:
     kill_and_look(tmp_path, 50, 20260513)
+
+
+def test_rule_1_sigterm_leaves_nothing_open(tmp_path: Path) -> None:
+    config = write_station(tmp_path, camera=BUSY)
+    books = Books(tmp_path / "data")
+    with station(config) as run:
+        assert run.wait_for_verdicts(5), run.told
+        assert run.terminate() == 0, run.told
+    assert [line["signal"] for line in run.logs if "signal" in line] == ["SIGTERM"]
+    summary = run.summary
+    assert summary["in_flight"] == 0
+    assert summary["triggers"] == sum(summary["verdicts"].values()) == len(run.verdicts)
+    books.after(run)
+    assert books.open_ones == {}
+    books.close()
+    assert set(records_of(tmp_path / "data")) == {line["sequence"] for line in run.verdicts}
+    assert list((tmp_path / "data").glob("latch-*.bin")) == []
+
+
+def test_sigterm_while_it_starts_ends_it(tmp_path: Path, wait_until: Callable[..., Any]) -> None:
+    config = write_station(tmp_path)
+    with station(config) as run:
+        wait_until((tmp_path / "data/station.lock").exists, 20)
+        assert run.terminate(15) == 0, run.told
+    assert run.summary["in_flight"] == 0
+
+
+def stop_and_go_on(folder: Path, stops: int, seed: int) -> None:
+    """SIGSTOP for longer than every deadline: what was under way then must not pass when the process goes on."""
+    config = write_station(folder, camera=BUSY, deadline_ms=DEADLINE_MS, trigger='kind = "timer"\nperiod_ms = 15')
+    chance = random.Random(seed)
+    resumed: list[tuple[int, datetime]] = []
+    with station(config) as run:
+        for _ in range(stops):
+            assert run.wait_for_verdicts(len(run.verdicts) + chance.randrange(20, 40)), run.told
+            run.lives_for(chance.uniform(0, 0.05))
+            run.process.send_signal(signal.SIGSTOP)
+            assert run.lives_for(STOPPED_S)
+            resumed.append((len(run.verdicts), datetime.now(timezone.utc)))
+            run.process.send_signal(signal.SIGCONT)
+        last = resumed[-1][0]
+        assert run.wait_for_verdicts(last + 20), run.told
+        assert run.terminate() == 0, run.told
+    records = records_of(folder / "data")
+    overdue = 0
+    for printed, at in resumed:
+        for line in run.verdicts[printed:]:
+            age = at - records[line["sequence"]].trigger.at
+            if age > timedelta(milliseconds=DEADLINE_MS):
+                overdue += 1
+                assert line["verdict"] == "INVALID", f"{age} old when the process went on: {line}"
+    assert overdue > 0, "nothing was on its way when it was stopped: the test has shown nothing"
+    late = [record for record in records.values() if record.verdict.code == Reason.DEADLINE]
+    assert len(late) >= overdue
+    for record in records.values():
+        if record.verdict.action is Action.PASS:
+            assert record.timings.verdict_ms is not None
+            assert record.timings.verdict_ms <= DEADLINE_MS
+
+
+def test_rule_3_what_a_stopped_process_owed_does_not_pass_when_it_goes_on(tmp_path: Path) -> None:
+    stop_and_go_on(tmp_path, 1, 20260514)
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(400)
+def test_rule_3_twenty_stops(tmp_path: Path) -> None:
+    stop_and_go_on(tmp_path, 20, 20260515)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 MiB of its own: room for the ballast of 32 and some records."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64m", "none", str(place)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"NOT TESTED: a full disk needs the right to mount a tmpfs here: {mounted.stderr.strip()}")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Take every byte that is left, as another program's log would."""
+    path = disk / "other.log"
+    with path.open("wb", buffering=0) as file:
+        for size in (MIB, 4096, 1):
+            try:
+                while True:
+                    file.write(os.urandom(size))
+            except OSError:
+                continue
+    return path
+
+
+def test_rule_5_a_full_disk_stops_images_never_verdicts_is_told_and_heals(
+    small_disk: Path, tmp_path: Path, wait_until: Callable[..., Any]
+) -> None:
+    data = small_disk / "data"
+    config = write_station(
+        tmp_path,
+        data=data,
+        trigger='kind = "timer"\nperiod_ms = 60',
+        images="budget_mb = 100\nkeep_free_mb = 2\nok_share = 1.0",
+    )
+
+    def told(event: str, key: str) -> list[dict[str, Any]]:
+        return [line for line in run.logs if line["event"] == event and line.get("key") == key]
+
+    def images() -> int:
+        return len(list(data.rglob("*.png"))) + len(list(data.rglob("*.jpg")))
+
+    with station(config) as run:
+        assert run.wait_for_verdicts(5), run.told
+        wait_until(images, 10)
+        log = fill(small_disk)
+        before = len(run.verdicts)
+        wait_until(lambda: told("fault", "images"), 20, "the fault of the images is told")
+        assert run.wait_for_verdicts(before + 30), run.told
+        log.unlink()
+        kept = images()
+        wait_until(lambda: told("fault is over", "images"), 20, "the fault is over")
+        wait_until(lambda: images() > kept, 20, "images are kept again")
+        assert run.terminate() == 0, run.told
+    assert "free" in told("fault", "images")[0]["cure"]
+    assert run.summary["images_dropped"] > 0
+    books = Books(data)
+    books.after(run)
+    counts = books.close()
+    assert counts[Result.OK] > 20, "verdicts went on"
+    assert set(records_of(data)) == {line["sequence"] for line in run.verdicts}
+
+
+def count_of(data: Path) -> int:
+    with RecordsReader.open(data) as reader:
+        return reader.summary().total
+
+
+def test_rule_5_a_reader_of_stdout_that_hangs_delays_no_verdict(
+    tmp_path: Path, wait_until: Callable[..., Any]
+) -> None:
+    """`partsight run --json | less`: nobody reads on, and the line goes on all the same."""
+    config = write_station(tmp_path)
+    read_end, write_end = os.pipe()
+    fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    with station(config, stdout=write_end) as run:
+        os.close(write_end)
+        wait_until((tmp_path / "data/records.db").exists, 20)
+        wait_until(lambda: count_of(tmp_path / "data") > 150, 20, "parts are judged and recorded")
+        run.process.send_signal(signal.SIGTERM)
+        assert run.process.wait(20) == 0, run.told
+    with os.fdopen(read_end, "rb") as pipe:
+        assert pipe.read().count(b"\n") < 150
+    assert run.logs
+
+
+def test_a_reader_of_stdout_that_goes_away_stops_nothing(tmp_path: Path, wait_until: Callable[..., Any]) -> None:
+    """`partsight run --json | head -1`"""
+    config = write_station(tmp_path)
+    with station(config, collect=False) as run:
+        assert run.process.stdout is not None
+        run.process.stdout.readline()
+        run.process.stdout.close()
+        before = count_of(tmp_path / "data")
+        wait_until(lambda: count_of(tmp_path / "data") > before + 30, 20, "parts are judged and recorded")
+        run.process.send_signal(signal.SIGTERM)
+        assert run.process.wait(20) == 0, run.told
+    assert run.logs, "nothing but log lines on stderr"

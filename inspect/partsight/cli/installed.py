@@ -48,7 +48,7 @@ def python() -> Iterator[Observation]:
 
 def _cv2_wheels() -> Observation:
     """Packages that bring a cv2 folder overwrite each other's files, and neither pip nor an import says so."""
-    # packages_distributions() of Python 3.10 knows only packages with a top_level.txt, which opencv's have not.
+    # packages_distributions() of Python 3.10 sees only packages with a top_level.txt, so the files are looked at.
     packages = sorted({about.name for about in distributions() if _brings(about, "cv2")})
     if len(packages) > 1:
         cure = f"python -m pip uninstall -y {' '.join(packages)} && python -m pip install opencv-python"

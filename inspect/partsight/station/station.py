@@ -49,7 +49,7 @@ from partsight.station.intake import Intake
 from partsight.station.judge import Judge, Judged
 from partsight.station.ledger import Ledger, Part, Stage
 from partsight.station.line_rules import LineRules
-from partsight.station.proof import Proof
+from partsight.station.proof import NEVER_MS, Proof
 from partsight.station.pulse import Pulse
 from partsight.station.recorder import Recorder
 from partsight.station.slot import LatestSlot, WaitingSlot
@@ -436,7 +436,8 @@ class Station:
         if good:
             self.faults.clear("station/slow")
         else:
-            text = f"the slowest of {self.plan.rules.self_test_parts} self-test parts took {worst_ms:.0f} ms"
+            took = "failed" if worst_ms == NEVER_MS else f"took {worst_ms:.0f} ms"
+            text = f"the slowest of {self.plan.rules.self_test_parts} self-test parts {took}"
             cure = f"deadline is {self.plan.deadline_ms:g} ms: use a smaller model, a faster machine or a later gate"
             self.faults.raise_("station/slow", text, cure, code=Reason.TOO_SLOW)
         self.conduct.proven(good)
