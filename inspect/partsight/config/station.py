@@ -69,15 +69,54 @@ class ImagesTable(Table):
     ok_share: float = Field(default=0.01, ge=0, le=1)
 
 
+class LineTable(Table):
+    """`[line]`: when the line must stop, and what the PLC does. 0 switches a rule off.
+
+    rejects_in_a_row, invalid_in_a_row: parts, then ERROR until acknowledged. reject_share: of the last 100 parts.
+    challenge_after: parts without a reject after which a challenge test is due.
+    acknowledge: "required" where the PLC acknowledges each verdict. plc_timeout_ms: silence of the PLC that suspends.
+    self_test_parts: sent through the whole lane before the station is ready; the slowest, and later the p99 of real
+        parts, may take latency_share of the deadline.
+    autostart: run as soon as that is proven, else wait for the start command.
+    """
+
+    rejects_in_a_row: int = Field(default=5, ge=0, le=10_000)
+    invalid_in_a_row: int = Field(default=3, ge=0, le=10_000)
+    reject_share: float = Field(default=0.5, ge=0, le=1)
+    challenge_after: int = Field(default=0, ge=0, le=10_000_000)
+    acknowledge: Literal["off", "required"] = "off"
+    plc_timeout_ms: float = Field(default=0.0, ge=0, le=60_000)
+    self_test_parts: int = Field(default=5, ge=0, le=1000)
+    latency_share: float = Field(default=0.7, gt=0, le=1)
+    autostart: bool = True
+
+
+class RecordsTable(Table):
+    """`[records]`: what a committed record survives, and how large the database may become.
+
+    durability: "power" waits for the disk with each record; "process" survives a killed process, but a power loss
+        may take the last records (for disks whose flush takes longer than the line allows).
+    max_mb: the station warns at 70 % and is not ready from 90 % on; records are never dropped. 0: only the disk.
+    keep_days: age at which records are deleted; 0 keeps them for ever.
+    """
+
+    durability: Literal["power", "process"] = "power"
+    max_mb: float = Field(default=0.0, ge=0)
+    keep_days: float = Field(default=0.0, ge=0)
+
+
 class StationConfig(Table):
-    """Everything that one station needs to run."""
+    """Everything that one station needs to run. `outputs`: by name, each validated by the output itself."""
 
     schema_version: Literal[1] = Field(alias="schema")
     station: StationTable
     model: ModelTable
     cameras: tuple[CameraTable, ...] = Field(min_length=1, max_length=16)
     trigger: TriggerTable = TriggerTable()
+    line: LineTable = LineTable()
+    records: RecordsTable = RecordsTable()
     images: ImagesTable = ImagesTable()
+    outputs: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @field_validator("cameras")
     @classmethod

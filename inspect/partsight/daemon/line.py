@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 
 import structlog
 
 from partsight import registry
-from partsight.daemon.site import Site
+from partsight.daemon.site import Site, cross_check, find_recipe, find_recipe_by_id
 from partsight.detectors.auto import choose
-from partsight.domain.messages import Event
+from partsight.domain.errors import ConfigError, Mistake
+from partsight.domain.messages import Event, SelectRecipe
 from partsight.domain.ports import Camera, Clock, Detector, Output
 from partsight.outputs.images import ArchivePolicy, ImageArchive
-from partsight.outputs.records import SqliteRecords
+from partsight.outputs.records import Durability, SqliteRecords
+from partsight.recipes import Recipe, load_recipe
 from partsight.station.clock import SystemClock
 from partsight.station.judge import Judge
+from partsight.station.line_rules import LineRules
 from partsight.station.station import Station, StationPlan
 from partsight.station.tally import Tally
 
@@ -66,7 +71,7 @@ def open_line(
     config = site.config
     clock = clock or SystemClock()
     with ExitStack() as undo:
-        records = SqliteRecords.open(config.station.data, busy_timeout_s=BUSY_TIMEOUT_S)
+        records = _open_records(site)
         undo.callback(records.close)
         detector = _open_detector(site)
         undo.callback(detector.close)
@@ -83,11 +88,40 @@ def open_line(
             outputs=(tally, *outputs),
             archive=archive,
             tell=tell,
+            find_recipe=partial(_find_recipe, site),
             fatal=fatal,
         )
         station.start()
         undo.pop_all()
     return Line(site, station, records, archive, detector, tally)
+
+
+def _open_records(site: Site) -> SqliteRecords:
+    table = site.config.records
+    records = SqliteRecords.open(
+        site.config.station.data,
+        busy_timeout_s=BUSY_TIMEOUT_S,
+        durability=Durability(table.durability),
+        keep=timedelta(days=table.keep_days) if table.keep_days else None,
+    )
+    if records.recovered:
+        log.warning("parts that a killed process left open are closed as INVALID", parts=len(records.recovered))
+    return records
+
+
+def _find_recipe(site: Site, command: SelectRecipe) -> Recipe:
+    """The recipe that a command names, among those beside the configuration and those that come with partsight."""
+    beside = site.file.resolve().parent
+    name, _, revision = command.name.partition("@")
+    path = find_recipe(name, beside) if name else find_recipe_by_id(command.id or 0, beside)
+    recipe = load_recipe(path, site.bundle.card.classes, site.bundle.card.thresholds)
+    if revision and revision != str(recipe.ref.revision):
+        text = f"has revision {recipe.ref.revision}, not {revision}"
+        raise ConfigError([Mistake(str(path), "revision", text, "select the revision that is there")])
+    mistakes = cross_check(site.config, recipe, site.file)
+    if mistakes:
+        raise ConfigError(mistakes)
+    return recipe
 
 
 def _open_detector(site: Site) -> Detector:
@@ -127,4 +161,15 @@ def _plan(site: Site, epoch: int, cameras: dict[str, Camera]) -> StationPlan:
         queue=config.trigger.queue,
         deadline_ms=config.station.deadline_ms,
         stuck_after=config.station.stuck_after_deadlines,
+        rules=LineRules(
+            rejects_in_a_row=config.line.rejects_in_a_row,
+            reject_share=config.line.reject_share,
+            invalid_in_a_row=config.line.invalid_in_a_row,
+            challenge_after=config.line.challenge_after,
+            acknowledge=config.line.acknowledge == "required",
+            plc_timeout_s=config.line.plc_timeout_ms / 1e3,
+            self_test_parts=config.line.self_test_parts,
+            latency_share=config.line.latency_share,
+        ),
+        autostart=config.line.autostart,
     )

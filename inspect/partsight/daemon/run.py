@@ -20,7 +20,7 @@ from partsight.domain.ports import Output
 log = structlog.get_logger(__name__)
 
 LOOP_S = 0.1
-MAINTAIN_S = 5.0
+MAINTAIN_S = 1.0
 EXIT_OK = 0
 EXIT_SURVIVORS = 75
 """A thread did not end at stop."""

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from partsight import registry
 from partsight.config.reading import mistakes_of
+from partsight.config.recipe import read_recipe
 from partsight.config.station import CameraTable, StationConfig, read_station
 from partsight.domain.errors import BundleError, CameraUnavailable, ConfigError, Mistake
 from partsight.models import bundle as bundles
@@ -51,7 +52,7 @@ def load_site(path: Path) -> Site:
         recipe_path = find_recipe(config.station.recipe, path.resolve().parent)
         if bundle is not None:
             recipe = load_recipe(recipe_path, bundle.card.classes, bundle.card.thresholds)
-            mistakes += _cross_check(config, recipe, path)
+            mistakes += cross_check(config, recipe, path)
     except ConfigError as error:
         mistakes += error.mistakes
     if mistakes:
@@ -83,6 +84,19 @@ def find_recipe(name: str, beside: Path) -> Path:
     raise ConfigError([Mistake(name, "", "there is no such recipe", f"looked at {looked}")])
 
 
+def find_recipe_by_id(recipe_id: int, beside: Path) -> Path:
+    """The recipe with this integer id, as a PLC selects it. Raises ConfigError."""
+    folders = [beside / "recipes", *(place / "recipes" for place in configuration_places())]
+    for path in (p for folder in folders for p in sorted(folder.glob("*.toml"))):
+        try:
+            if read_recipe(path).id == recipe_id:
+                return path
+        except ConfigError:
+            continue  # another recipe's mistakes are no reason not to find this one
+    looked = ", ".join(str(folder) for folder in folders)
+    raise ConfigError([Mistake(f"id {recipe_id}", "", "there is no recipe with this id", f"looked in {looked}")])
+
+
 def configuration_places() -> tuple[Path, ...]:
     """Where the configurations lie that come with partsight: beside the model bundles."""
     return tuple(place.parent / "configs" for place in bundles.places())
@@ -107,7 +121,8 @@ def _resolved(key: str, value: Any, path: Path) -> Any:
     return value
 
 
-def _cross_check(config: StationConfig, recipe: Recipe, path: Path) -> list[Mistake]:
+def cross_check(config: StationConfig, recipe: Recipe, path: Path) -> list[Mistake]:
+    """What a recipe asks of the cameras and the configuration does not give."""
     mistakes = [
         Mistake(
             str(path),
