@@ -106,7 +106,10 @@ class RecordsTable(Table):
 
 
 class StationConfig(Table):
-    """Everything that one station needs to run. `outputs`: by name, each validated by the output itself."""
+    """Everything that one station needs to run.
+
+    The tables of the outputs stay raw here: each output validates its own. `outputs`: of those that others add.
+    """
 
     schema_version: Literal[1] = Field(alias="schema")
     station: StationTable
@@ -116,6 +119,10 @@ class StationConfig(Table):
     line: LineTable = LineTable()
     records: RecordsTable = RecordsTable()
     images: ImagesTable = ImagesTable()
+    mqtt: dict[str, Any] | None = None
+    modbus: dict[str, Any] | None = None
+    sparkplug: dict[str, Any] | None = None
+    opcua: dict[str, Any] | None = None
     outputs: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @field_validator("cameras")

@@ -11,7 +11,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,28 @@ def _loader(mixes: Sequence[Mix], settings: FitSettings) -> DataLoader[Batch]:
     return DataLoader(CropStream(mixes, settings), batch_size=None, num_workers=1, prefetch_factor=4)
 
 
+def settle(model: Any, mixes: Sequence[Mix], settings: FitSettings, batches: int = 40) -> Any:
+    """A copy whose batch normalisation has the statistics of its own weights.
+
+    The running statistics lag behind the weights by some thirty steps, which spoils a short training.
+    """
+    settled = copy.deepcopy(model)
+    for number, layer in enumerate(settled.model):
+        for norm in (part for part in layer.modules() if isinstance(part, torch.nn.BatchNorm2d)):
+            norm.momentum = None if number >= settings.frozen else norm.momentum  # None: the plain mean of all batches
+            if number >= settings.frozen:
+                norm.reset_running_stats()
+        layer.train(number >= settings.frozen)
+    stream = iter(CropStream(mixes, replace(settings, seed=settings.seed + 1)))
+    with torch.inference_mode():
+        for _ in range(batches):
+            settled(_pixels(next(stream)))
+    for norm in settled.modules():
+        if isinstance(norm, torch.nn.BatchNorm2d):
+            norm.momentum = 0.03  # ultralytics' own
+    return settled.eval()
+
+
 def load_for_training(start: Path | str, frozen: int = 0) -> tuple[Any, Any]:
     """ultralytics' `YOLO` and its torch model with the loss ready."""
     holder = YOLO(str(start))
@@ -158,13 +180,17 @@ def _set_rate(optimiser: torch.optim.Optimizer, settings: FitSettings, progress:
 
 
 def _step(model: Any, optimiser: torch.optim.Optimizer, batch: Batch) -> list[float]:
-    images = (batch["img"].float() / 255).contiguous(memory_format=torch.channels_last)
+    images = _pixels(batch)
     loss, items = model.loss({**batch, "img": images}, model(images))
     optimiser.zero_grad(set_to_none=True)
     loss.sum().backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0 * len(images))
     optimiser.step()
     return [float(value) for value in items.values()]
+
+
+def _pixels(batch: Batch) -> torch.Tensor:
+    return (batch["img"].float() / 255).contiguous(memory_format=torch.channels_last)
 
 
 def save(holder: Any, model: Any, path: Path) -> None:

@@ -1,6 +1,7 @@
 """The verdict channel: what a PLC acts on within milliseconds. Flat, integers, never retained.
 
-`verdict_message(inspection)`, `heartbeat(status, n, time)`, `trigger_ack(event)`; readers: `VerdictMessage.parse(bytes)`.
+`verdict_message(inspection)`, `heartbeat(status, n, time)`, `trigger_ack(event)`; for receivers
+`VerdictMessage.parse(bytes)`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from partsight.wire.message import MAX_ID, EpochMs, Id, Int64, Message, clean, e
 
 MAX_VERDICT_BYTES = 200
 
-RESULT_NUMBERS: dict[Result, int] = {Result.OK: 1, Result.NG: 2, Result.REVIEW: 3, Result.INVALID: 3}
+RESULT_NUMBERS: dict[Result, Literal[1, 2, 3]] = {Result.OK: 1, Result.NG: 2, Result.REVIEW: 3, Result.INVALID: 3}
 """`r`: ResultEvaluation of OPC 40001-101."""
+
+_ACTION_NUMBERS: dict[Action, Literal[0, 1, 2]] = {Action.PASS: 0, Action.REJECT: 1, Action.HOLD: 2}
 
 
 class VerdictMessage(Message):
@@ -68,24 +71,27 @@ def sent_action(inspection: Inspection) -> Action:
 
 def verdict_message(inspection: Inspection) -> VerdictMessage:
     """Never fails, whatever the inspection holds: it is on the way of a reject."""
+    part = clean(inspection.trigger.part_id)
+    whole = _message(inspection, part)
+    over = len(whole.to_bytes()) - MAX_VERDICT_BYTES
+    return whole if over <= 0 else _message(inspection, _cut(part, _json_bytes(part) - over))
+
+
+def _message(inspection: Inspection, part: str) -> VerdictMessage:
     trigger, verdict = inspection.trigger, inspection.verdict
     at = epoch_ms(trigger.at)
-    # Our own values are not validated again: a reject must leave even where one of them is out of its range.
-    without = VerdictMessage.model_construct(
+    message = VerdictMessage.model_construct if _out_of_range(trigger) else VerdictMessage
+    return message(
         e=trigger.epoch,
         id=trigger.id,
-        p="",
+        p=part,
         r=RESULT_NUMBERS[verdict.result],
-        a=int(sent_action(inspection)),
+        a=_ACTION_NUMBERS[sent_action(inspection)],
         c=int(verdict.code),
         enc=trigger.encoder if trigger.encoder is not None else 0,
         t=at,
         dl=at + (trigger.deadline_ns - trigger.at_ns) // 1_000_000,
     )
-    if not trigger.part_id:
-        return without
-    room = MAX_VERDICT_BYTES - len(without.to_bytes())
-    return without.model_copy(update={"p": _cut(clean(trigger.part_id), room)})
 
 
 def _cut(text: str, room: int) -> str:
