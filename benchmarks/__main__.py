@@ -51,7 +51,9 @@ def bars(found: dict[str, Any]) -> list[tuple[str, float, float]]:
         for peer, ratio in found[f"bench_{side}"]["peers"].items():
             rows.append((f"against ultralytics on {peer} at {side}", ratio, 0.35 if peer == "pytorch" else limit))
     rows.append(("resident memory, MiB", memory["demo"]["rss_mib"]["max"], 400.0))
-    rows.append(("memory for a thousand parts more, KiB", memory["flat"]["slope_kib_per_1000_parts"], 100.0))
+    rows.append(
+        ("memory for a thousand parts more, KiB", memory["flat"]["slope_last_half_kib_per_1000_parts"] or 0.0, 50.0)
+    )
     return rows
 
 

@@ -66,6 +66,13 @@ rotated_rate = 0.0
 wrong_rate = 0.0
 """
 
+NO_STOPS = """\
+rejects_in_a_row = 0
+invalid_in_a_row = 0
+reject_share = 0
+"""
+"""Rejects are what these tests make: they must not stop the line."""
+
 
 def model_bytes(*, output: str = "output0", rows: int = 4, columns: int = 6, limit: float = BRIGHT) -> bytes:
     """An ONNX model (1, 3, 64, 64) -> (1, rows, columns): one box whose score is over 0.5 for bright pictures."""
@@ -134,6 +141,7 @@ def write_station(
     deadline_ms: float = 4000,
     data: Path | None = None,
     images: str = "enabled = false",
+    line: str = NO_STOPS,
 ) -> Path:
     """A configuration with all that it names, in `folder`; the data folder is `folder`/data unless told otherwise."""
     if not (folder / "bundle").exists():
@@ -144,7 +152,7 @@ def write_station(
         f'schema = 1\n[station]\nname = "cell"\ndata = "{data or "data"}"\nrecipe = "recipe.toml"\n'
         f"deadline_ms = {deadline_ms}\n"
         '[model]\nbundle = "./bundle"\nbackend = "onnx"\nthreads = 1\n'
-        f'[[cameras]]\nname = "top"\n{camera}\n[trigger]\n{trigger}\n[images]\n{images}\n'
+        f'[[cameras]]\nname = "top"\n{camera}\n[trigger]\n{trigger}\n[images]\n{images}\n[line]\n{line}\n'
     )
     return config
 

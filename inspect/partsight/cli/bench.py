@@ -24,7 +24,7 @@ from partsight import registry
 from partsight.cli.bench_peers import Duel, cores, duel, load_ultralytics, open_peer
 from partsight.cli.bench_rig import STAGES, Part, Rig, percentiles
 from partsight.cli.logs import set_up_logs
-from partsight.daemon.site import find_bundle, find_recipe
+from partsight.daemon.places import find_bundle, find_recipe
 from partsight.detectors.auto import choose
 from partsight.domain.detections import ModelRef
 from partsight.domain.errors import BundleError, ConfigError, EndOfStream, Mistake

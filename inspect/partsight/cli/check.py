@@ -14,7 +14,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from partsight.cli.mistakes import mistakes_in
 from partsight.daemon.site import Site, load_site
 from partsight.domain.errors import ConfigError
 
@@ -33,10 +32,9 @@ def check(
     try:
         site = load_site(config)
     except ConfigError as error:
-        mistakes = mistakes_in(config, error)
         if not as_json:
-            raise ConfigError(mistakes) from error
-        told = [{"file": m.file, "key": m.key, "problem": m.problem, "cure": m.cure} for m in mistakes]
+            raise
+        told = [{"file": m.file, "key": m.key, "problem": m.problem, "cure": m.cure} for m in error.mistakes]
         sys.stdout.write(json.dumps({"ok": False, "mistakes": told, "notes": []}) + "\n")
         raise typer.Exit(2) from error
     notes = list(_notes(site))

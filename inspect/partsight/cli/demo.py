@@ -15,8 +15,9 @@ from rich.live import Live
 from partsight.cli.logs import set_up_logs
 from partsight.cli.tables import account_as_dict, live_view, summary_view
 from partsight.daemon.line import Line
+from partsight.daemon.places import configuration_places
 from partsight.daemon.run import run as run_station
-from partsight.daemon.site import Site, configuration_places, load_site
+from partsight.daemon.site import Site, load_site
 from partsight.domain.errors import ConfigError, Mistake
 from partsight.domain.verdict import Result
 

@@ -18,7 +18,7 @@ from partsight.cli.first_recipe import GoodPart, measure_good_part, recipe_files
 from partsight.cli.first_station import Plan, as_written, refuse_existing, write_station
 from partsight.cli.questions import Questions, field_of, one_of, optional
 from partsight.config.station import CameraTable, StationTable, TriggerTable
-from partsight.daemon.site import configuration_places, find_bundle, find_recipe
+from partsight.daemon.places import configuration_places, find_bundle, find_recipe
 from partsight.domain.errors import ConfigError, PartsightError
 from partsight.domain.trigger import TriggerKind
 from partsight.models import bundle as bundles

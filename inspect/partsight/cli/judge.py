@@ -25,7 +25,7 @@ from partsight import registry
 from partsight.cameras.folder import read_image
 from partsight.cli import report
 from partsight.cli.logs import set_up_logs
-from partsight.daemon.site import configuration_places, find_bundle, find_recipe
+from partsight.daemon.places import configuration_places, find_bundle, find_recipe
 from partsight.detectors.auto import choose
 from partsight.domain.errors import BundleError, CameraLost, ConfigError, EndOfStream, Mistake
 from partsight.domain.frame import Frame, Grab

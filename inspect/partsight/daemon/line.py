@@ -11,7 +11,8 @@ from functools import partial
 import structlog
 
 from partsight import registry
-from partsight.daemon.site import Site, cross_check, find_recipe, find_recipe_by_id
+from partsight.daemon.places import find_recipe, find_recipe_by_id
+from partsight.daemon.site import Site, cross_check
 from partsight.detectors.auto import choose
 from partsight.domain.errors import ConfigError, Mistake
 from partsight.domain.messages import Event, SelectRecipe

@@ -17,7 +17,7 @@ import numpy as np
 
 from partsight.cameras.simulated import SimulatedCamera
 from partsight.config.recipe import RecipeFile
-from partsight.daemon.site import find_recipe
+from partsight.daemon.places import find_recipe
 from partsight.domain.detections import Detections, ModelRef
 from partsight.domain.errors import DetectorError
 from partsight.domain.frame import Frame

@@ -4,7 +4,8 @@ From the domain: `verdict_message(inspection)`, `heartbeat(status, n, time)`, `t
 `conn_message(epoch, online=, time=)`, `info_message(status, ...)`, `state_message(status)`, `count_message(status)`,
 `recipe_message(status)`, `result_record(inspection, station=, seq=, ...)`, `event_record(kind, data, ...)`,
 `response(rid, reply)`. To the domain: `parse_command(name, payload)` and `domain_command(parsed, source)`.
-Each message has `to_bytes()` and `parse(bytes)`, which raises WireError. `Topics` and documents: `topics`, `documents`.
+Each message has `to_bytes()` and `parse(bytes)`, which raises WireError. The topics: `TOPICS`,
+`topic(prefix, leaf)`; as JSON Schema and AsyncAPI: `partsight.wire.documents`.
 """
 
 from partsight.wire.commands import (

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, JsonValue, ValidationError, model_valida
 
 from partsight.domain import messages as domain
 from partsight.domain.messages import Answer, Reply
-from partsight.wire.message import MAX_INT64, MAX_PART, EpochMs, Id, Int64, Message, explain
+from partsight.wire.message import MAX_INT64, MAX_PART, EpochMs, Id, Int64, Message, WireError, clean, explain
 
 MAX_COMMAND_BYTES = 4096
 MAX_CHALLENGE = 200
@@ -158,7 +158,7 @@ class Response(Message):
     ok: bool
     code: Annotated[Answer, Field(description="0 done, 1 not now, 2 not allowed, 3 invalid, 4 unknown, 5 failed")]
     msg: str
-    data: dict[str, JsonValue] = {}
+    data: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +217,11 @@ def domain_command(parsed: ParsedCommand, source: str) -> domain.Command | None:
 
 
 def response(rid: str, reply: Reply) -> Response:
-    """A reply of the station, as the client gets it. Raises pydantic's ValidationError where data is no JSON."""
-    return Response(rid=rid, ok=reply.ok, code=reply.code, msg=reply.text, data=dict(reply.data))
+    """A reply of the station, as the client gets it. Raises WireError where `data` is not plain JSON."""
+    try:
+        return Response(rid=rid, ok=reply.ok, code=reply.code, msg=clean(reply.text), data=dict(reply.data))
+    except ValidationError as problem:
+        raise WireError(f"the answer to {rid!r} cannot be written: {explain(problem)}") from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

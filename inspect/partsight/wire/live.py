@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_core import to_json
 
 from partsight.domain.inspection import Inspection
@@ -22,8 +22,6 @@ MAX_VERDICT_BYTES = 200
 
 RESULT_NUMBERS: dict[Result, Literal[1, 2, 3]] = {Result.OK: 1, Result.NG: 2, Result.REVIEW: 3, Result.INVALID: 3}
 """`r`: ResultEvaluation of OPC 40001-101."""
-
-_ACTION_NUMBERS: dict[Action, Literal[0, 1, 2]] = {Action.PASS: 0, Action.REJECT: 1, Action.HOLD: 2}
 
 
 class VerdictMessage(Message):
@@ -80,28 +78,37 @@ def verdict_message(inspection: Inspection) -> VerdictMessage:
 def _message(inspection: Inspection, part: str) -> VerdictMessage:
     trigger, verdict = inspection.trigger, inspection.verdict
     at = epoch_ms(trigger.at)
-    message = VerdictMessage.model_construct if _out_of_range(trigger) else VerdictMessage
-    return message(
-        e=trigger.epoch,
-        id=trigger.id,
-        p=part,
-        r=RESULT_NUMBERS[verdict.result],
-        a=_ACTION_NUMBERS[sent_action(inspection)],
-        c=int(verdict.code),
-        enc=trigger.encoder if trigger.encoder is not None else 0,
-        t=at,
-        dl=at + (trigger.deadline_ns - trigger.at_ns) // 1_000_000,
-    )
+    values: dict[str, Any] = {
+        "v": 1,
+        "e": trigger.epoch,
+        "id": trigger.id,
+        "p": part,
+        "r": RESULT_NUMBERS[verdict.result],
+        "a": int(sent_action(inspection)),
+        "c": int(verdict.code),
+        "enc": trigger.encoder if trigger.encoder is not None else 0,
+        "t": at,
+        "dl": at + (trigger.deadline_ns - trigger.at_ns) // 1_000_000,
+    }
+    try:
+        return VerdictMessage.model_validate(values)
+    except ValidationError:
+        # A reject must leave even where one of our own numbers is out of its range; the receiver rejects either way.
+        return VerdictMessage.model_construct(**values)
 
 
 def _cut(text: str, room: int) -> str:
     """The longest beginning of `text` that takes at most `room` bytes inside a JSON string."""
-    text = text[: max(room, 0)]
-    while len(to_json(text)) - 2 > room:
-        over = len(to_json(text)) - 2 - room
-        # One character takes at most six bytes, so that this never cuts too much.
-        text = text[: -max(1, over // 6)]
+    used = 0
+    for n, character in enumerate(text):
+        used += _json_bytes(character)
+        if used > room:
+            return text[:n]
     return text
+
+
+def _json_bytes(text: str) -> int:
+    return len(to_json(text)) - 2
 
 
 def heartbeat(status: StationStatus, n: int, time: datetime) -> Heartbeat:

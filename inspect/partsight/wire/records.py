@@ -1,8 +1,8 @@
 """The record channel: whole records with a gap-free `seq`, repeated until they have arrived.
 
 `result_record(inspection, *, station, seq, supersedes=None, context=LineContext())`,
-`event_record(kind, data, *, station, epoch, seq, at)`; readers: `ResultRecord.parse(bytes)`, `EventRecord.parse(bytes)`,
-and `record_of(bytes)`, which tells the two apart.
+`event_record(kind, data, *, station, epoch, seq, at)`; for receivers `ResultRecord.parse(bytes)`,
+`EventRecord.parse(bytes)`, and `record_of(bytes)`, which tells the two apart.
 """
 
 from __future__ import annotations
@@ -161,40 +161,42 @@ def result_record(
     supersedes: int | None = None,
     context: LineContext | None = None,
 ) -> ResultRecord:
-    """Never fails over what an inspection holds: the record is written in the transaction of the part."""
+    """Takes every inspection that the records can hold: it is written in the transaction of the part.
+
+    supersedes: the seq of the record that this one makes void.
+    """
     line = context or LineContext()
-    trigger, verdict = inspection.trigger, inspection.verdict
-    # Alone in naming fields by their alias, `model_construct` skips the checks: these values are our own, and a
-    # value out of its range must be recorded all the same.
-    return ResultRecord.model_construct(
-        station=station,
-        epoch=trigger.epoch,
-        seq=seq,
-        id=trigger.id,
-        sequence=trigger.sequence,
-        uid=str(inspection.uid),
-        part=clean(trigger.part_id),
-        batch=line.batch,
-        order=line.order,
-        recipe=RecordRecipe.model_construct(
-            name=clean(verdict.recipe.name), rev=verdict.recipe.revision, sha256=clean(verdict.recipe.sha256)
-        ),
-        model=_model(inspection),
-        verdict=verdict.result,
-        action=_ACTIONS[sent_action(inspection)],
-        reasons=tuple(RecordReason.model_construct(code=int(f.code), text=clean(f.text)) for f in verdict.findings),
-        defects=tuple(_defects(inspection)),
-        times=_times(inspection),
-        images=tuple(RecordImage.model_construct(sha256=None, uri=clean(path)) for path in inspection.images),
-        plc=RecordPlc.model_construct(acked=None, reject_confirmed=None),
-        simulated=bool(inspection.simulated),
-        challenge=inspection.mode is Mode.CHALLENGE,
-        clock=line.clock,
-        mode=inspection.mode,
-        late=inspection.late,
-        truth_good=inspection.truth.good if inspection.truth is not None else None,
-        supersedes=supersedes,
-    )
+    trigger, verdict, recipe = inspection.trigger, inspection.verdict, inspection.verdict.recipe
+    values: dict[str, Any] = {
+        "schema": "vi.result/1",
+        "station": station,
+        "epoch": trigger.epoch,
+        "seq": seq,
+        "id": trigger.id,
+        "sequence": trigger.sequence,
+        "uid": str(inspection.uid),
+        "part": clean(trigger.part_id),
+        "batch": line.batch,
+        "order": line.order,
+        "recipe": {"name": clean(recipe.name), "rev": recipe.revision, "sha256": clean(recipe.sha256)},
+        "model": _model(inspection),
+        "verdict": verdict.result,
+        "action": _ACTIONS[sent_action(inspection)],
+        "reasons": tuple({"code": int(f.code), "text": clean(f.text)} for f in verdict.findings),
+        "defects": tuple(_defects(inspection)),
+        "times": _times(inspection),
+        "images": tuple({"sha256": None, "uri": clean(path)} for path in inspection.images),
+        "plc": {},
+        "simulated": bool(inspection.simulated),
+        "challenge": inspection.mode is Mode.CHALLENGE,
+        "clock": line.clock,
+        "mode": inspection.mode,
+        "late": inspection.late,
+        "truth_good": inspection.truth.good if inspection.truth is not None else None,
+        "supersedes": supersedes,
+    }
+    # One call into pydantic's compiled part takes a fifth of the time of building each piece by itself.
+    return ResultRecord.model_validate(values)
 
 
 def event_record(
@@ -207,42 +209,40 @@ def event_record(
         raise WireError(f"event {kind!r} cannot be written: {explain(problem)}") from None
 
 
-def _model(inspection: Inspection) -> RecordModel | None:
+def _model(inspection: Inspection) -> dict[str, Any] | None:
     ref = inspection.model
     if ref is None:
         return None
-    return RecordModel.model_construct(
-        name=clean(ref.name), sha256=clean(ref.sha256), backend=clean(ref.backend), precision=clean(ref.precision)
-    )
+    return {name: clean(getattr(ref, name)) for name in ("name", "sha256", "backend", "precision")}
 
 
-def _times(inspection: Inspection) -> RecordTimes:
+def _times(inspection: Inspection) -> dict[str, Any]:
     times, trigger = inspection.timings, inspection.trigger
-    return RecordTimes.model_construct(
-        trigger=rfc3339(trigger.at),
-        capture_ms=_rounded(times.frame_ms, 3),
-        infer_ms=_rounded(times.infer_ms, 3),
-        decide_ms=_rounded(times.decide_ms, 3),
-        verdict_ms=_rounded(times.verdict_ms, 3),
-        deadline_ms=round((trigger.deadline_ns - trigger.at_ns) / 1e6, 3),
-    )
+    return {
+        "trigger": rfc3339(trigger.at),
+        "capture_ms": _rounded(times.frame_ms, 3),
+        "infer_ms": _rounded(times.infer_ms, 3),
+        "decide_ms": _rounded(times.decide_ms, 3),
+        "verdict_ms": _rounded(times.verdict_ms, 3),
+        "deadline_ms": round((trigger.deadline_ns - trigger.at_ns) / 1e6, 3),
+    }
 
 
-def _defects(inspection: Inspection) -> Iterator[RecordDefect]:
+def _defects(inspection: Inspection) -> Iterator[dict[str, Any]]:
     found = [f for f in inspection.verdict.findings if f.code >= DEFECT_BASE]
     if not found:
         return
     names = {view.camera: view.detections.names for view in inspection.views if view.detections is not None}
     anyone = next(iter(names.values()), ())
     for finding in found:
-        yield RecordDefect.model_construct(
-            name=clean(reason_text(int(finding.code), names.get(finding.camera, anyone))),
-            code=int(finding.code),
-            camera=clean(finding.camera),
-            score=_rounded(finding.score, 4),
-            box_px=_box(finding),
-            rule=clean(finding.rule),
-        )
+        yield {
+            "class": clean(reason_text(int(finding.code), names.get(finding.camera, anyone))),
+            "code": int(finding.code),
+            "camera": clean(finding.camera),
+            "score": _rounded(finding.score, 4),
+            "box_px": _box(finding),
+            "rule": clean(finding.rule),
+        }
 
 
 def _box(finding: Finding) -> tuple[float, float, float, float] | None:

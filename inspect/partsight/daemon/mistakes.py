@@ -1,8 +1,8 @@
 """Every mistake of a configuration and of all that it names, also those that another mistake hides.
 
-`load_site` stops at the station's file where that does not hold, and cannot read a recipe without its model. A site
-that corrects one file after the other needs as many tries as it has files (rule 9), so the parts that can be read are
-looked at one by one here. Nothing is opened and no device is touched.
+Reading in order stops at the station's file where that does not hold, and cannot read a recipe without its model. A
+site that corrects one file after the other needs as many tries as it has files (rule 9), so what can be read is
+looked at part by part here. Nothing is opened and no device is touched.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from pydantic import ValidationError
 from partsight import registry
 from partsight.config.reading import mistakes_of, read_toml
 from partsight.config.recipe import read_recipe
-from partsight.daemon.site import find_bundle, find_recipe
+from partsight.daemon.places import find_bundle, find_recipe
 from partsight.domain.errors import BundleError, CameraUnavailable, ConfigError, Mistake
 from partsight.models import bundle as bundles
 from partsight.models.card import CARD, read_card
 
 
 def mistakes_in(path: Path, refused: ConfigError) -> list[Mistake]:
-    """All of them, each once, the station's file first. `refused`: what `load_site` said of this configuration."""
+    """All of them, each once, the station's file first. `refused`: what reading in order has found."""
     found = list(refused.mistakes)
     try:
         raw = read_toml(path)
     except ConfigError:
         return found
     classes, of_bundle = _bundle(raw, path)
-    # What load_site says of the bundle as one text is said here as one mistake a file.
+    # What reading in order says of the bundle as one text is said here as one mistake a file.
     found = [mistake for mistake in found if mistake.key != "model.bundle" or not of_bundle]
     found += [*_cameras(raw, path), *_backend(raw, path), *of_bundle, *_recipe(raw, path, classes)]
     return _without_echoes(list(dict.fromkeys(found)))

@@ -1,0 +1,49 @@
+"""Where models, recipes and ready configurations are looked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from partsight.config.recipe import read_recipe
+from partsight.domain.errors import ConfigError, Mistake
+from partsight.models import bundle as bundles
+
+
+def find_bundle(name: str, beside: Path) -> Path:
+    """A bundle by name or path; a relative path counts from the folder `beside`. Raises BundleError."""
+    if "/" in name and (beside / name).is_dir():
+        return bundles.find(beside / name)
+    return bundles.find(name)
+
+
+def find_recipe(name: str, beside: Path) -> Path:
+    """A recipe by path (relative to the folder `beside`) or by the name of one that comes with partsight.
+
+    Raises ConfigError that says where it looked.
+    """
+    given = Path(name).expanduser()
+    candidates = [beside / given, beside / "recipes" / f"{name}.toml"]
+    candidates += [place / "recipes" / f"{name}.toml" for place in configuration_places()]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    looked = ", ".join(str(c) for c in candidates)
+    raise ConfigError([Mistake(name, "", "there is no such recipe", f"looked at {looked}")])
+
+
+def find_recipe_by_id(recipe_id: int, beside: Path) -> Path:
+    """The recipe with this integer id, as a PLC selects it. Raises ConfigError."""
+    folders = [beside / "recipes", *(place / "recipes" for place in configuration_places())]
+    for path in (p for folder in folders for p in sorted(folder.glob("*.toml"))):
+        try:
+            if read_recipe(path).id == recipe_id:
+                return path
+        except ConfigError:
+            continue  # another recipe's mistakes are no reason not to find this one
+    looked = ", ".join(str(folder) for folder in folders)
+    raise ConfigError([Mistake(f"id {recipe_id}", "", "there is no recipe with this id", f"looked in {looked}")])
+
+
+def configuration_places() -> tuple[Path, ...]:
+    """Where the configurations lie that come with partsight: beside the model bundles."""
+    return tuple(place.parent / "configs" for place in bundles.places())
