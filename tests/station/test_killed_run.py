@@ -205,9 +205,7 @@ def count_of(data: Path) -> int:
         return 0
 
 
-def test_rule_5_a_reader_of_stdout_that_hangs_delays_no_verdict(
-    tmp_path: Path, wait_until: Callable[..., Any]
-) -> None:
+def test_rule_5_a_reader_of_stdout_that_hangs_delays_no_verdict(tmp_path: Path, wait_until: Callable[..., Any]) -> None:
     """`partsight run --json | less`: nobody reads on, and the line goes on all the same."""
     config = write_station(tmp_path)
     read_end, write_end = os.pipe()

@@ -367,6 +367,20 @@ def test_rule_5_a_commit_over_the_deadline_is_overruled_in_the_record_too(tmp_pa
     assert (record.verdict.result, record.verdict.code, record.late) == (Result.INVALID, Reason.DEADLINE, Result.OK)
 
 
+def test_rule_3_a_commit_that_ends_after_the_deadline_never_lets_a_pass_out(tmp_path: Path, wait_until: Any) -> None:
+    """rule_3: also where the deadline thread did not wake in time, the inference thread looks at the clock itself."""
+    records = SlowRecords.open(tmp_path, busy_timeout_s=0.2, ballast_bytes=0)
+    assert isinstance(records, SlowRecords)
+    with line(tmp_path, records=records, deadline_ms=200.0) as it:
+        it.station._deadlines.expired = lambda _: []  # type: ignore[method-assign]  # the deadline thread is late
+        records.hold_s = 0.4
+        part = it.station.trigger()
+        wait_until(lambda: it.seen.of(part.sequence))
+    (verdict,) = it.seen.of(part.sequence)
+    assert (verdict.verdict.result, verdict.verdict.code) == (Result.INVALID, Reason.DEADLINE)
+    assert [(i.verdict.code, i.late) for i in recorded(tmp_path)] == [(Reason.DEADLINE, Result.OK)]
+
+
 def test_rule_5_a_hanging_archive_delays_no_verdict(tmp_path: Path, wait_until: Any) -> None:
     """rule_5, rule_6: images that cannot be written are dropped and counted; verdicts come as ever."""
     archive = ImageArchive(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 import threading
@@ -35,12 +36,17 @@ def read_image(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> Grab:
     try:
         pixels = _decode(path, max_megapixels)
     except ImageError as problem:
-        return Grab(np.zeros((0, 0), np.uint8), PixelFormat.MONO8, name=path.name, error=problem)
+        return Grab(np.zeros((0, 0), np.uint8), PixelFormat.MONO8, name=_text(path.name), error=problem)
     if pixels.ndim == 3:
-        return Grab(pixels, PixelFormat.BGR8, name=path.name)
+        return Grab(pixels, PixelFormat.BGR8, name=_text(path.name))
     if pixels.dtype == np.uint16:
-        return Grab(pixels, PixelFormat.MONO16, bit_depth=16, name=path.name)
-    return Grab(pixels, PixelFormat.MONO8, name=path.name)
+        return Grab(pixels, PixelFormat.MONO16, bit_depth=16, name=_text(path.name))
+    return Grab(pixels, PixelFormat.MONO8, name=_text(path.name))
+
+
+def _text(path: Path | str) -> str:
+    """A file's name as text that every record and table takes: Linux allows bytes in it that are no UTF-8."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _decode(path: Path, max_megapixels: float) -> Pixels:
@@ -82,7 +88,9 @@ def _check_size(path: Path, max_megapixels: float) -> None:
         megapixels = bytes_there / 1e6 / 3
         what = f"{bytes_there / 1e6:.0f} MB"
     if megapixels > max_megapixels:
-        message = f"{path}: {what}; at most {max_megapixels:g} megapixels are read: raise max_megapixels or scale it"
+        message = (
+            f"{_text(path)}: {what}; at most {max_megapixels:g} megapixels are read: raise max_megapixels or scale it"
+        )
         raise ImageError(Reason.WRONG_SIZE, message)
 
 
@@ -125,7 +133,7 @@ def _as_frame(path: Path, pixels: np.ndarray) -> Pixels:
 
 
 def _unreadable(path: Path, what: str) -> ImageError:
-    return ImageError(Reason.UNREADABLE, f"{path}: {what}; take the file out, or copy it again from its source")
+    return ImageError(Reason.UNREADABLE, f"{_text(path)}: {what}; take the file out, or copy it again from its source")
 
 
 class FolderSettings(BaseModel):
@@ -200,7 +208,7 @@ class FolderCamera:
         grab = read_image(path, self._settings.max_megapixels)
         root = self._settings.path
         name = path.relative_to(root).as_posix() if root.is_dir() else path.name
-        return Grab(grab.pixels, grab.format, grab.bit_depth, device_id=number, name=name, error=grab.error)
+        return Grab(grab.pixels, grab.format, grab.bit_depth, device_id=number, name=_text(name), error=grab.error)
 
     def trigger(self) -> None:
         """Give the next file. Raises CameraLost when closed, CameraUnavailable when it cannot."""

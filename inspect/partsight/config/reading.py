@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +16,10 @@ from partsight.domain.errors import ConfigError, Mistake
 
 Model = TypeVar("Model", bound=BaseModel)
 
-MAX_FILE_BYTES = 4 * 1024 * 1024
+MAX_FILE_BYTES = 1024 * 1024
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
+_VALIDATOR = re.compile(r"function-[a-z]+\[")
+"""How pydantic names a step of its own in a mistake's place."""
 
 
 class Table(BaseModel):
@@ -26,17 +31,29 @@ class Table(BaseModel):
 def read_toml(path: Path) -> dict[str, Any]:
     """The file's plain values. Raises ConfigError with the line where the file does not parse."""
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ConfigError([Mistake(str(path), "", "is larger than 4 MiB", "is this the right file?")])
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise ConfigError([Mistake(str(path), "", "is larger than 1 MiB", "is this the right file?")])
+        text = content.decode("utf-8-sig")  # Windows' editors put a mark before the first letter
     except FileNotFoundError:
         raise ConfigError([Mistake(str(path), "", "there is no such file")]) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([Mistake(str(path), "", f"cannot be read: {error}")]) from error
     try:
         return tomlkit.parse(text).unwrap()
-    except (TOMLKitError, ValueError) as error:
+    except (TOMLKitError, ValueError, RecursionError) as error:
         raise ConfigError([Mistake(str(path), "", f"is not TOML: {error}")]) from error
+
+
+def with_home(path: str | Path) -> Path:
+    """`path` with a leading `~` or `~user` replaced. Raises ValueError for what can be no path here."""
+    if "\0" in str(path):
+        raise ValueError("holds a NUL character, which no file's name can")
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError(f"{path}: there is no such user, or no home folder") from None
 
 
 def validate(model: type[Model], values: Mapping[str, Any], file: str, prefix: str = "") -> Model:
@@ -71,8 +88,9 @@ def _key(prefix: str, loc: tuple[int | str, ...]) -> str:
     for part in loc:
         if isinstance(part, int):
             key += f"[{part + 1}]"
-        elif not part.startswith("function-"):
-            key += f".{part}" if key else part
+        elif not _VALIDATOR.match(part):
+            name = part if _BARE_KEY.match(part) else json.dumps(part, ensure_ascii=False)
+            key += f".{name}" if key else name
     return key
 
 

@@ -12,7 +12,8 @@ from partsight.config.station import Name
 
 Score = Annotated[float, Field(ge=0, le=1)]
 Similarity = Annotated[float, Field(ge=-1, le=1)]
-Point = tuple[float, float]
+Coordinate = Annotated[float, Field(ge=-100_000, le=100_000)]
+Point = tuple[Coordinate, Coordinate]
 Severity = Literal["critical", "major", "minor"]
 
 
@@ -204,7 +205,7 @@ class RecipeFile(Table):
 
     schema_version: Literal[1] = Field(alias="schema")
     name: Name
-    revision: int = Field(ge=1)
+    revision: int = Field(ge=1, le=2_147_483_647)
     id: int = Field(default=1, ge=1, le=65535)
     description: str = ""
     defaults: ClassRule = ClassRule()

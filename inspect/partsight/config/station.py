@@ -8,8 +8,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from partsight.config.reading import Table, read_toml, validate
+from partsight.config.reading import Table, read_toml, validate, with_home
 from partsight.domain.trigger import TriggerKind
+
+MAX_MB = 1e9
+"""A petabyte: more is a slip of the keyboard."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
@@ -27,7 +30,7 @@ class StationTable(Table):
     """`[station]`: deadline_ms is from the trigger to the last moment at which a pass may leave."""
 
     name: Name
-    data: Path
+    data: Annotated[Path, AfterValidator(with_home)]
     recipe: str
     deadline_ms: float = Field(default=500.0, ge=1, le=600_000)
     stuck_after_deadlines: int = Field(default=10, ge=2, le=1000)
@@ -64,8 +67,8 @@ class ImagesTable(Table):
     """`[images]`: what is kept of the pixels. NG, REVIEW and INVALID always, OK by `ok_share`."""
 
     enabled: bool = True
-    budget_mb: float = Field(default=2000.0, ge=1)
-    keep_free_mb: float = Field(default=500.0, ge=0)
+    budget_mb: float = Field(default=2000.0, ge=1, le=MAX_MB)
+    keep_free_mb: float = Field(default=500.0, ge=0, le=MAX_MB)
     ok_share: float = Field(default=0.01, ge=0, le=1)
 
 
@@ -101,8 +104,8 @@ class RecordsTable(Table):
     """
 
     durability: Literal["power", "process"] = "power"
-    max_mb: float = Field(default=0.0, ge=0)
-    keep_days: float = Field(default=0.0, ge=0)
+    max_mb: float = Field(default=0.0, ge=0, le=MAX_MB)
+    keep_days: float = Field(default=0.0, ge=0, le=36_500)
 
 
 class StationConfig(Table):
@@ -148,7 +151,7 @@ class StationConfig(Table):
 def read_station(path: Path) -> StationConfig:
     """The file's configuration, paths resolved against its folder. Raises ConfigError with all mistakes."""
     config = validate(StationConfig, read_toml(path), str(path))
-    data = config.station.data.expanduser()
+    data = config.station.data
     if not data.is_absolute():
         data = path.resolve().parent / data
     return config.model_copy(update={"station": config.station.model_copy(update={"data": data})})

@@ -152,7 +152,7 @@ def _unreadable(picture: Path) -> str | None:
     """Why not, in the words of `load_recipe`, so that the same mistake is not told twice; None where it can."""
     try:
         picture.read_bytes()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
         return f"cannot be read: {error}"
     try:
         there = cv2.haveImageReader(str(picture))

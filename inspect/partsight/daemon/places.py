@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from partsight.config.reading import with_home
 from partsight.config.recipe import read_recipe
-from partsight.domain.errors import ConfigError, Mistake
+from partsight.domain.errors import BundleError, ConfigError, Mistake
 from partsight.models import bundle as bundles
 
 
 def find_bundle(name: str, beside: Path) -> Path:
     """A bundle by name or path; a relative path counts from the folder `beside`. Raises BundleError."""
-    if "/" in name and (beside / name).is_dir():
-        return bundles.find(beside / name)
-    return bundles.find(name)
+    try:
+        is_beside = "/" in name and (beside / name).is_dir()
+    except OSError as error:
+        raise BundleError(
+            f"there is no model bundle {name!r}: {error.strerror}; give a bundle's name or folder"
+        ) from error
+    return bundles.find(beside / name if is_beside else name)
 
 
 def find_recipe(name: str, beside: Path) -> Path:
@@ -21,12 +26,15 @@ def find_recipe(name: str, beside: Path) -> Path:
 
     Raises ConfigError that says where it looked.
     """
-    given = Path(name).expanduser()
-    candidates = [beside / given, beside / "recipes" / f"{name}.toml"]
-    candidates += [place / "recipes" / f"{name}.toml" for place in configuration_places()]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
+    try:
+        candidates = [beside / with_home(name), beside / "recipes" / f"{name}.toml"]
+        candidates += [place / "recipes" / f"{name}.toml" for place in configuration_places()]
+        for candidate in candidates:
+            if candidate.is_file():
+                return candidate
+    except (OSError, ValueError) as error:
+        # A name that is too long, a folder that may not be entered, a user that is not here.
+        raise ConfigError([Mistake(name, "", f"there is no such recipe: {error}", "name it by its path")]) from error
     looked = ", ".join(str(c) for c in candidates)
     raise ConfigError([Mistake(name, "", "there is no such recipe", f"looked at {looked}")])
 

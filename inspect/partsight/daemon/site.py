@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from partsight import registry
-from partsight.config.reading import mistakes_of
+from partsight.config.reading import mistakes_of, with_home
 from partsight.config.station import CameraTable, StationConfig, read_station
 from partsight.daemon.mistakes import mistakes_in
 from partsight.daemon.places import find_bundle, find_recipe
@@ -75,7 +75,10 @@ def _camera_settings(table: CameraTable, path: Path, key: str) -> Any:
         driver = registry.camera_driver(table.driver)
     except CameraUnavailable as error:
         raise ConfigError([Mistake(str(path), f"{key}.driver", str(error))]) from error
-    values = {k: _resolved(k, v, path) for k, v in table.settings.items()}
+    try:
+        values = {k: _resolved(k, v, path) for k, v in table.settings.items()}
+    except ValueError as error:
+        raise ConfigError([Mistake(str(path), f"{key}.settings.path", str(error))]) from error
     try:
         return driver.Settings.model_validate(values)
     except ValidationError as error:
@@ -85,7 +88,7 @@ def _camera_settings(table: CameraTable, path: Path, key: str) -> Any:
 def _resolved(key: str, value: Any, path: Path) -> Any:
     """A camera's relative `path` counts from the configuration's folder."""
     if key == "path" and isinstance(value, str):
-        return str(path.resolve().parent / Path(value).expanduser())
+        return str(path.resolve().parent / with_home(value))
     return value
 
 

@@ -91,17 +91,25 @@ def find(name_or_path: str | Path, search: Sequence[Path] | None = None) -> Path
     Raises BundleError that names every place where it looked.
     """
     text = str(name_or_path)
-    path = Path(text).expanduser()
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:
+        raise BundleError(f"{text}: there is no such user, or no home folder; give a bundle's name or folder") from None
     if isinstance(name_or_path, str) and "/" not in text and "\\" not in text and text not in {"", ".", ".."}:
         looked = [place / text for place in (places() if search is None else search)]
     else:
         looked = []
-    for candidate in (*looked, path):
-        if (candidate / CARD).is_file():
-            return candidate
-    # A path to the card itself, or to a file beside it, means the bundle around it.
-    if path.is_file() and (path.parent / CARD).is_file():
-        return path.parent
+    try:
+        for candidate in (*looked, path):
+            if (candidate / CARD).is_file():
+                return candidate
+        # A path to the card itself, or to a file beside it, means the bundle around it.
+        if path.is_file() and (path.parent / CARD).is_file():
+            return path.parent
+    except OSError as problem:  # a name that is too long, a folder that may not be entered
+        raise BundleError(
+            f"there is no model bundle {text!r}: {problem.strerror}; give a bundle's name or its folder"
+        ) from problem
     tried = ", ".join(str(candidate) for candidate in (*looked, path))
     raise BundleError(f"there is no model bundle {text!r}: no {CARD} in {tried}; give a bundle's name or its folder")
 

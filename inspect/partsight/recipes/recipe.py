@@ -154,7 +154,7 @@ def _read_pictures(file: RecipeFile, path: Path) -> tuple[dict[str, Grey], dict[
         try:
             contents[name] = (path.parent / name).read_bytes()
             picture = cv2.imdecode(np.frombuffer(contents[name], np.uint8), cv2.IMREAD_GRAYSCALE)
-        except (OSError, cv2.error) as error:
+        except (OSError, ValueError, cv2.error) as error:  # ValueError: a NUL character in the name
             mistakes.append(Mistake(str(path), key, f"picture {name!r} cannot be read: {error}"))
             continue
         if picture is None or picture.size > MAX_PICTURE_PIXELS:

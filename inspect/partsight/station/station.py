@@ -494,25 +494,29 @@ class Station:
             self.faults.clear("detector")
 
     def _finish(self, part: Part, judged: Judged, start_ns: int) -> None:
-        """Record, claim, publish: a pass only after its record, a reject at once (rules 3 and 4)."""
+        """Record, claim, publish: a pass after its record and before its deadline, a reject at once (rules 3, 4)."""
         now = self._clock.monotonic_ns()
         inspection = self._inspection(part, judged.verdict, judged, start_ns, now)
+        passes = inspection.verdict.action is Action.PASS or inspection.mode is Mode.BYPASS
         if now > part.trigger.deadline_ns:
             self._reject(part, Reason.DEADLINE, REASON_TEXT[Reason.DEADLINE])
-        elif inspection.verdict.action is not Action.PASS:
+        elif not passes:
             self._claim_and_publish(part, inspection)
         else:
             error = self._recorder.commit(inspection)
-            if error is None:
-                self._claim_and_publish(part, inspection)
-            else:
+            if error is not None:
                 self._reject(part, Reason.RECORD_FAILED, f"record could not be written: {error}", inspection)
+            elif self._clock.monotonic_ns() > part.trigger.deadline_ns:
+                self._reject(part, Reason.DEADLINE, REASON_TEXT[Reason.DEADLINE])
+            else:
+                self._claim_and_publish(part, inspection)
         if part.verdict is not inspection.verdict:
             inspection = self._overruled(part, inspection)
             self._recorder.record(inspection)
-        elif inspection.verdict.action is not Action.PASS:
+        elif not passes:
             self._recorder.record(inspection)
         self._to_slow_lanes(part, inspection)
+        part.frames, part.failed = [], []  # the deadline's queue may keep the part for a while, not its pixels
 
     def _overruled(self, part: Part, inspection: Inspection) -> Inspection:
         """What is recorded of a part that was rejected while it was judged: that verdict, and what the model said."""

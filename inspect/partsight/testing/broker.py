@@ -6,6 +6,7 @@ Both run in a child process that this process started and owns; nothing listens 
 from __future__ import annotations
 
 import getpass
+import json
 import shutil
 import signal
 import socket
@@ -207,7 +208,7 @@ class IotcoreBroker(_ChildBroker):
             "import sys; sys.path[:] = [p for p in sys.path if p not in ('', '.')]; "
             "from iotcore._serve import main; main()"
         )
-        return [sys.executable, "-c", code, f'{{"config_path": "{file}"}}']
+        return [sys.executable, "-c", code, json.dumps({"config_path": str(file)})]
 
     def __enter__(self) -> IotcoreBroker:
         self.start()

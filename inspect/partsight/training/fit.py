@@ -125,6 +125,20 @@ def _loader(mixes: Sequence[Mix], settings: FitSettings) -> DataLoader[Batch]:
     return DataLoader(CropStream(mixes, settings), batch_size=None, num_workers=1, prefetch_factor=4)
 
 
+def finish(checkpoints: Sequence[Path], mixes: Sequence[Mix], settings: FitSettings, path: Path) -> Path:
+    """The mean of some checkpoints' weights, settled, as one more checkpoint."""
+    torch.set_num_threads(settings.threads)
+    holder, model = load_for_training(checkpoints[0], settings.frozen)
+    states = [load_for_training(checkpoint)[1].state_dict() for checkpoint in checkpoints]
+    model.load_state_dict({name: _mean([state[name] for state in states]) for name in states[0]})
+    save(holder, settle(model, mixes, settings), path)
+    return path
+
+
+def _mean(values: Sequence[torch.Tensor]) -> torch.Tensor:
+    return torch.stack(list(values)).mean(0) if values[0].dtype.is_floating_point else values[0]
+
+
 def settle(model: Any, mixes: Sequence[Mix], settings: FitSettings, batches: int = 40) -> Any:
     """A copy whose batch normalisation has the statistics of its own weights.
 

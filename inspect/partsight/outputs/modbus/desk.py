@@ -23,10 +23,12 @@ from partsight.domain.messages import (
 from partsight.domain.ports import CommandSink
 from partsight.domain.status import Mode
 from partsight.domain.verdict import Action
+from partsight.outputs.modbus.clerk import Clerk, ClerksCommand, Errand
 from partsight.outputs.modbus.control import Change, ControlWords
 from partsight.outputs.modbus.image import Image
 from partsight.outputs.modbus.registers import Control, Write
 from partsight.outputs.modbus.settings import CommandName, ModbusSettings
+from partsight.outputs.modbus.sparing import Sparing
 
 REJECTS_WAITING = 256
 """Rejects whose confirmation may be outstanding; older ones are forgotten, never confirmed."""
@@ -38,10 +40,14 @@ class Desk:
     done, refused: commands by edges that the station carried out or did not.
     """
 
-    def __init__(self, settings: ModbusSettings, image: Image, audit: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, settings: ModbusSettings, image: Image, clerk: Clerk, sparing: Sparing, *, acknowledge: bool
+    ) -> None:
         self._settings = settings
         self._image = image
-        self._audit = audit
+        self._clerk = clerk
+        self._required = acknowledge
+        self._sparing = sparing
         self._sink: CommandSink | None = None
         self._control = ControlWords()
         self._rejects: deque[int] = deque(maxlen=REJECTS_WAITING)
@@ -84,16 +90,16 @@ class Desk:
         """Acknowledgements first: they may free the slot that a trigger in the same write needs."""
         if Control.RESULT_ACK in change.rising:
             self._acknowledge(source)
-        if Control.CLEAR_ERROR in change.rising and self._ask("reset", Reset(source), source):
-            self._image.end_overrun()
+        if Control.CLEAR_ERROR in change.rising:
+            self._ask("reset", Reset(source), then=self._image.end_overrun)
         if Control.RESET in change.rising:
-            self._start_anew(source)
+            self._ask("reset", Reset(source), then=lambda: self._start_anew(source))
         if Control.RECIPE_STROBE in change.rising:
             self._select_recipe(source)
         if Control.RUN in change.rising:
-            self._ask("run", Start(source), source)
+            self._ask("run", Start(source))
         elif Control.RUN in change.falling:
-            self._ask("run", Stop(source), source)
+            self._ask("run", Stop(source))
         if Control.CHALLENGE in change.rising:
             self._challenge(source)
         if Control.TRIGGER in change.rising:
@@ -121,7 +127,7 @@ class Desk:
         id_ = self._control.word(Write.ACKNOWLEDGED)
         if "acknowledge" not in self._settings.commands:
             self._refuse(source, "acknowledge", "not in modbus.commands")
-        elif self._settings.acknowledge == "off":
+        elif not self._required:
             if id_:
                 self._send(Acknowledge(source, id_))
         elif id_ and self._image.acknowledge(id_):
@@ -130,8 +136,6 @@ class Desk:
 
     def _start_anew(self, source: str) -> None:
         """For a PLC that has restarted: latched faults acknowledged, and no result waits any more."""
-        if not self._ask("reset", Reset(source), source):
-            return
         newest = self._image.start_anew()
         if newest:
             self._send(Acknowledge(source, newest))
@@ -141,15 +145,15 @@ class Desk:
         if not id_:
             self._refuse(source, "recipe", "recipe id is 0: none")
             return
-        if self._ask("recipe", SelectRecipe(source, id=id_), source, f"recipe {id_}"):
-            self._image.want_recipe(id_)
+        self._image.want_recipe(id_)
+        self._ask("recipe", SelectRecipe(source, id=id_), what=f"recipe {id_}")
 
     def _challenge(self, source: str) -> None:
         kit = self._settings.challenge
         if not kit:
             self._refuse(source, "challenge", "modbus.challenge does not say which parts of the kit are bad")
             return
-        self._ask("challenge", Challenge(source, kit), source)
+        self._ask("challenge", Challenge(source, kit))
 
     def _confirm(self, count: int, source: str) -> None:
         """The count says how many, not which: confirmations belong to the oldest rejects, in order."""
@@ -161,21 +165,16 @@ class Desk:
         for id_ in ids:
             self._send(RejectReport(source, id_, commanded=True, confirmed=True))
 
-    def _ask(self, name: CommandName, command: Command, source: str, what: str = "") -> bool:
-        """Send a command, audit what came of it."""
+    def _ask(
+        self, name: CommandName, command: ClerksCommand, *, what: str = "", then: Callable[[], None] | None = None
+    ) -> None:
+        """Hand a command over; its answer shows in the registers and in the audit."""
         what = what or type(command).__name__.lower()
         if name not in self._settings.commands:
-            self._refuse(source, what, "not in modbus.commands")
-            return False
-        reply = self._send(command)
-        self._count(reply)
-        if reply is None:
-            self._audit(source, f"{what}: no station is attached")
-            return False
-        outcome = "done" if reply.ok else f"{reply.code.name.lower().replace('_', ' ')}: {reply.text}"
-        self._audit(source, f"{what}: {outcome}")
-        self._image.ask_again()
-        return reply.ok
+            self._refuse(command.source, what, "not in modbus.commands")
+            return
+        if not self._clerk.give(Errand(command, what, (then, self._image.ask_again))):
+            self._refuse(command.source, what, "too many commands wait")
 
     def _send(self, command: Command) -> Reply | None:
         return None if self._sink is None else self._sink.command(command)
@@ -188,4 +187,4 @@ class Desk:
 
     def _refuse(self, source: str, what: str, why: str) -> None:
         self.refused += 1
-        self._audit(source, f"{what}: refused: {why}")
+        self._sparing(source, f"{what}: refused: {why}")

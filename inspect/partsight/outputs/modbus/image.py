@@ -53,6 +53,7 @@ class Image:
         self._alive = False
         self._asked_ns = -STATUS_AGE_NS
         self._trigger_id = 0
+        self._missed_id = 0
         self._trigger_ack = False
         self._exposed = False
         self._simulated = False
@@ -88,7 +89,7 @@ class Image:
     def latched(self, id_: int) -> None:
         """A trigger was accepted: its part stays until it is exposed."""
         with self._lock:
-            self._trigger_id, self._exposed = id_, False
+            self._trigger_id, self._exposed, self._missed_id = id_, False, 0
 
     def exposed(self, id_: int) -> None:
         """Every frame of the part is there; an older part's news changes nothing."""
@@ -99,12 +100,14 @@ class Image:
         """A trigger could not be served."""
         with self._lock:
             self._trigger_id, self._trigger_ack, self._exposed = id_, False, False
+            self._missed_id = id_
 
     def answer_trigger(self, id_: int, *, accepted: bool) -> None:
         """The PLC's own trigger was taken (or not): TriggerAck stands until it takes the bit back."""
         with self._lock:
             self._trigger_id = id_
-            self._trigger_ack = accepted
+            # The station answers a trigger that it had to miss too: it has an id, and a reject.
+            self._trigger_ack = accepted and id_ != self._missed_id
 
     def end_trigger(self) -> None:
         """The PLC has taken its Trigger bit back."""
@@ -128,7 +131,7 @@ class Image:
             self._results.overrun = False
 
     def want_recipe(self, id_: int) -> None:
-        """RecipeValid says from now on whether this one is loaded."""
+        """RecipeValid says from now on whether this one is loaded; 0 until it is."""
         with self._lock:
             self._wanted_recipe = id_
             self._asked_ns = -STATUS_AGE_NS

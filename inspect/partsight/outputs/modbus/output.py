@@ -1,7 +1,8 @@
 """The Modbus output: verdicts into registers, the PLC's words into commands.
 
 Threads: `publish` and `tell` come from the station's and return in microseconds; a thread of ours runs the event
-loop, which answers the PLC and counts the heartbeat. The lock is held for memory only, never for a command.
+loop, which answers the PLC and counts the heartbeat; another carries out the commands that take their time. The lock
+is held for memory only, never for a command.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ import structlog
 from partsight.domain.inspection import Inspection
 from partsight.domain.messages import Event, Exposed, Latched, Missed
 from partsight.domain.ports import CommandSink
+from partsight.outputs.modbus.clerk import Clerk
 from partsight.outputs.modbus.desk import Desk
 from partsight.outputs.modbus.image import Image
 from partsight.outputs.modbus.server import Connection, Connections
 from partsight.outputs.modbus.settings import ModbusSettings
+from partsight.outputs.modbus.sparing import Audit, Sparing
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +46,7 @@ class ModbusHealth:
     beats: int
     commands: int
     commands_refused: int
+    commands_waiting: int
     overruns: int
     late: int
     problem: str = ""
@@ -52,6 +56,8 @@ class ModbusHealth:
 class ModbusOutput:
     """An `Output` that also takes commands.
 
+    acknowledge: the PLC takes each result (`[line] acknowledge`): eight that it has not taken end Ready, and none is
+        overwritten.
     configuration: text whose CRC-16 a PLC may compare (the configuration's hash).
     audit: told (source, what was asked and what came of it), for all but triggers, acknowledgements and heartbeats.
     on_fault, on_clear: told what people must know (key, text, cure), and when it is over.
@@ -61,23 +67,22 @@ class ModbusOutput:
         self,
         settings: ModbusSettings,
         *,
+        acknowledge: bool = False,
         configuration: str = "",
         clock_ok: Callable[[], bool] = lambda: True,
-        audit: Callable[[str, str], None] = lambda _source, _what: None,
+        audit: Audit = lambda _source, _what: None,
         on_fault: Callable[[str, str, str], None] = lambda _key, _text, _cure: None,
         on_clear: Callable[[str], None] = lambda _key: None,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._settings = settings
-        self._audit = audit
+        self._sparing = Sparing(audit, monotonic_ns)
         self._on_fault = on_fault
         self._on_clear = on_clear
-        required = settings.acknowledge == "required"
-        self._image = Image(required, configuration, clock_ok, monotonic_ns)
-        self._desk = Desk(settings, self._image, audit)
-        self._connections = Connections(
-            self, settings.allows, settings.connections, on_refused=_Refusals(audit, monotonic_ns)
-        )
+        self._image = Image(acknowledge, configuration, clock_ok, monotonic_ns)
+        self._clerk = Clerk(audit, self._fault)
+        self._desk = Desk(settings, self._image, self._clerk, self._sparing, acknowledge=acknowledge)
+        self._connections = Connections(self, settings.allows, settings.connections, on_refused=self._on_refused)
         self._sink: CommandSink | None = None
         self._thread = threading.Thread(target=self._run, name="modbus", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -94,6 +99,7 @@ class ModbusOutput:
         self._sink = sink
         self._image.attach(sink)
         self._desk.attach(sink)
+        self._clerk.attach(sink)
 
     def publish(self, inspection: Inspection) -> None:
         """Show a verdict. All of its words change in one step as seen by any read."""
@@ -111,6 +117,7 @@ class ModbusOutput:
 
     def start(self, wait_s: float = 2.0) -> None:
         """Begin to listen; returns when the port is open or was found taken (then it is tried again)."""
+        self._clerk.start()
         self._thread.start()
         self._settled.wait(wait_s)
 
@@ -124,9 +131,11 @@ class ModbusOutput:
                 loop.call_soon_threadsafe(stopping.set)
             except RuntimeError:  # it closed in this very moment
                 log.debug("the modbus loop had ended")
+        end = time.monotonic() + timeout_s
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        ended = self._clerk.stop(max(end - time.monotonic(), 0.0))
+        return ended and not self._thread.is_alive()
 
     @property
     def port(self) -> int:
@@ -148,8 +157,9 @@ class ModbusOutput:
             refused=connections.refused,
             garbage=connections.garbage,
             beats=image.beats,
-            commands=desk.done,
-            commands_refused=desk.refused,
+            commands=desk.done + self._clerk.done,
+            commands_refused=desk.refused + self._clerk.refused,
+            commands_waiting=self._clerk.given - self._clerk.finished,
             overruns=image.overruns,
             late=image.late,
             problem=self._problem[0],
@@ -237,32 +247,14 @@ class ModbusOutput:
         self._fault(f"a Modbus request could not be carried out: {error!r}", "the log has the whole error; report it")
         log.error("modbus request failed", error=repr(error))
 
+    def _on_refused(self, peer: str, why: str) -> None:
+        if self._sparing(f"modbus/{peer}", f"connection refused: {why}"):
+            log.warning("modbus connection refused", peer=peer, why=why)
+
     def _fault(self, text: str, cure: str) -> None:
         if self._problem[0] != text:
             self._problem = (text, cure)
             self._on_fault(FAULT, text, cure)
-
-
-class _Refusals:
-    """Audits refused peers, each at most once a minute: a scanner must not fill the audit trail."""
-
-    EVERY_NS = 60_000_000_000
-    PEERS = 256
-
-    def __init__(self, audit: Callable[[str, str], None], monotonic_ns: Callable[[], int]) -> None:
-        self._audit = audit
-        self._monotonic_ns = monotonic_ns
-        self._said: dict[str, int] = {}
-
-    def __call__(self, peer: str, why: str) -> None:
-        now = self._monotonic_ns()
-        if now - self._said.get(peer, -self.EVERY_NS) < self.EVERY_NS:
-            return
-        if len(self._said) >= self.PEERS:
-            self._said.clear()
-        self._said[peer] = now
-        log.warning("modbus connection refused", peer=peer, why=why)
-        self._audit(f"modbus/{peer}", f"connection refused: {why}")
 
 
 async def _within(event: asyncio.Event, seconds: float) -> bool:

@@ -24,7 +24,7 @@ HEADER_BYTES = 7
 LONGEST_BYTES = 254
 """Unit, function and data, as the protocol bounds them."""
 WAITING_BYTES = 2048
-"""A peer that sends more without waiting for answers is closed."""
+"""A peer that sends more without waiting for answers, or leaves more of them unread, is closed."""
 
 READ_HOLDING, READ_INPUT, WRITE_ONE, WRITE_MANY, MASK_WRITE, READ_WRITE = 3, 4, 6, 16, 22, 23
 SERVED = frozenset({READ_HOLDING, READ_INPUT, WRITE_ONE, WRITE_MANY, MASK_WRITE, READ_WRITE})
@@ -153,8 +153,11 @@ class Connection(asyncio.Protocol):
                 frame = bytes(self._waiting[: length + 6])
                 del self._waiting[: length + 6]
                 self._transport.write(self._framer.buildFrame(self._answer(frame)))
-        if len(self._waiting) > WAITING_BYTES:
+        if len(self._waiting) > WAITING_BYTES or self._unread() > 16 * WAITING_BYTES:
             self._give_up("it sends without waiting for answers")
+
+    def _unread(self) -> int:
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     def _give_up(self, why: str) -> None:
         self._connections.garbage += 1

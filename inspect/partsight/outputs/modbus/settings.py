@@ -22,7 +22,6 @@ class ModbusSettings(BaseModel):
     interface: name ("eth1") or address to listen at; never all of them at once.
     port: 5020, because the protocol's own 502 needs a privilege; 0 for any free one.
     peers: addresses or networks ("10.0.3.0/28") that may connect; empty: this machine only.
-    acknowledge: "required": eight results without acknowledgement end Ready, and none is overwritten.
     commands: what a PLC may ask for here; anything else is refused and audited.
     challenge: whether each part of the plant's challenge kit is bad, in order, for the Challenge bit.
     """
@@ -33,7 +32,6 @@ class ModbusSettings(BaseModel):
     interface: str = Field(default="127.0.0.1", min_length=1, max_length=64)
     port: int = Field(default=5020, ge=0, le=65535)
     peers: tuple[str, ...] = Field(default=(), max_length=64)
-    acknowledge: Literal["required", "off"] = "off"
     commands: tuple[CommandName, ...] = COMMANDS
     challenge: tuple[bool, ...] = Field(default=(), max_length=64)
     connections: int = Field(default=8, ge=1, le=64)

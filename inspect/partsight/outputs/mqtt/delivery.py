@@ -15,7 +15,7 @@ UNCONFIRMED = 2000
 
 
 class Delivery:
-    """Numbers only. `acked`: everything up to it is done. `cursor`: everything up to it was sent since the last rewind."""
+    """Numbers only. `acked`: all up to it is done. `cursor`: all up to it was sent since the last rewind."""
 
     def __init__(self, acked: Mapping[str, int], consumers: Iterable[str] = ()) -> None:
         """`acked`: what was stored before a restart, by consumer (`broker` in broker mode)."""
@@ -26,6 +26,7 @@ class Delivery:
         self.resent = 0
         self._highest = self.cursor
         self._early: set[int] = set()
+        self._gaps: dict[int, int] = {}
         self._advanced_at = 0.0
 
     def may_send(self) -> bool:
@@ -36,6 +37,9 @@ class Delivery:
         """`seq` was handed to the broker; numbers come in order."""
         if self.cursor == self.acked:  # nothing was on its way: the time for its acknowledgement begins here
             self._advanced_at = now
+        if seq > self.cursor + 1:  # deleted by age before it was delivered: nobody can wait for it any more
+            self._gaps[self.cursor] = seq - 1
+            self._close_gap()
         self.resent += seq <= self._highest
         self._highest = max(self._highest, seq)
         self.cursor = seq
@@ -49,6 +53,7 @@ class Delivery:
         while self.acked + 1 in self._early:
             self.acked += 1
             self._early.discard(self.acked)
+            self._close_gap()
         self._by["broker"] = self.acked
         return self.acked > before
 
@@ -71,7 +76,12 @@ class Delivery:
         """Begin again behind what is done: after a connection was lost, or go-back-N."""
         self.cursor = self.acked
         self._early.clear()
+        self._gaps.clear()
         self._advanced_at = now
+
+    def _close_gap(self) -> None:
+        if not self.consumers and self.acked in self._gaps:
+            self.acked = self._gaps.pop(self.acked)
 
     def by_consumer(self) -> dict[str, int]:
         """The highest number that each has acknowledged."""

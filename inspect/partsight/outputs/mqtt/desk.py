@@ -7,6 +7,7 @@ import json
 import queue
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -72,6 +73,7 @@ class CommandDesk:
         self._answers: OrderedDict[tuple[str, str], tuple[bytes, Response]] = OrderedDict()
         self._sink: CommandSink | None = None
         self._unaudited_refusals = 0
+        self._stopping = False
         self.done = 0
         self.refused = 0
         self.retained = 0
@@ -91,17 +93,23 @@ class CommandDesk:
             parsed = parse_command(name, received.payload)
             rid, client = parsed.rid, parsed.client
             if client is not None:
-                told = Response(rid=rid or "", ok=False, code=Answer.NOT_NOW, msg="too many commands wait; send it later")
+                told = Response(
+                    rid=rid or "", ok=False, code=Answer.NOT_NOW, msg="too many commands wait; send it later"
+                )
                 self._answer(client, received, told)
 
     def stop(self) -> None:
         """End after what waits."""
-        self._queue.put(None)
+        self._stopping = True
+        with suppress(queue.Full):
+            self._queue.put_nowait(None)
 
     def run(self) -> None:
         """Until `stop`."""
         while (job := self._queue.get()) is not None:
             self._serve(*job)
+            if self._stopping and self._queue.empty():
+                return
 
     def _serve(self, name: str, received: Received, came_ms: int) -> None:
         self._tell_overflow()

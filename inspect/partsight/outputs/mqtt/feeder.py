@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from partsight.domain.errors import RecordsError
@@ -19,6 +19,7 @@ CHUNK = 200
 ACK_PERIOD_S = 0.2
 POLL_S = 0.5
 RETRY_S = 1.0
+DIGEST_S = 3600.0
 MAX_EVENTS = 1000
 NOTE_EVERY_S = 10.0
 MAX_NOTES = 100
@@ -34,10 +35,11 @@ class Note:
 
 
 class Feeder:
-    """Reads records ahead, stores acknowledgements, events and audit notes. The connection's thread only takes and puts.
+    """Reads records ahead, stores acknowledgements, events and notes. The connection's thread only takes and puts.
 
     Queues: rows read ahead (bounded, read again after a rewind); acknowledgements (the newest of each consumer);
-    events (bounded, the newest is dropped and counted); notes (bounded, one a subject every ten seconds, others counted).
+    events (bounded, the newest is dropped and counted); notes for the audit (bounded, one a subject in ten seconds,
+    the others are counted).
     """
 
     def __init__(
@@ -68,6 +70,9 @@ class Feeder:
         self._notes: deque[Note] = deque()
         self._noted: dict[str, float] = {}
         self._stopping = False
+        self._troubled = False
+        self._digest_at = 0.0
+        self._digest = 0
         self.events_dropped = 0
         self.notes_dropped = 0
         self.skipped = 0
@@ -189,6 +194,7 @@ class Feeder:
 
     def _round(self) -> None:
         try:
+            self._write_digest()
             self._write_events()
             self._write_acks()
             self._write_notes()
@@ -198,8 +204,11 @@ class Feeder:
             self._trouble("mqtt.records", f"the outgoing records cannot be read or marked: {problem}", "see the disk")
             with self._changed:
                 self._changed.wait_for(lambda: self._stopping, RETRY_S)
+            self._troubled = True
         else:
-            self._clear("mqtt.records")
+            if self._troubled:
+                self._troubled = False
+                self._clear("mqtt.records")
 
     def _write_events(self) -> None:
         while self._events:
@@ -209,6 +218,17 @@ class Feeder:
             except WireError as problem:
                 self._notes.append(Note("partsight", f"an event {kind!r} could not be written: {problem}"))
             self._events.popleft()
+
+    def _write_digest(self) -> None:
+        """The audit trail's newest hash leaves the machine once an hour, so that nobody can write a new trail."""
+        now = time.monotonic()
+        if now < self._digest_at:
+            return
+        self._digest_at = now + DIGEST_S
+        head = self._records.audit_head()
+        if head.n != self._digest:
+            self._digest = head.n
+            self._records.append_event("audit", {"n": head.n, "hash": head.hash}, datetime.now(timezone.utc))
 
     def _write_notes(self) -> None:
         while self._notes:

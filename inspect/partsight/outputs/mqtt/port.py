@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -20,6 +20,16 @@ class Row(Protocol):
     def payload(self) -> bytes: ...
 
 
+class Head(Protocol):
+    """The newest row of the audit trail: a digest of all before it."""
+
+    @property
+    def n(self) -> int: ...
+
+    @property
+    def hash(self) -> str: ...
+
+
 class OutboxRecords(Protocol):
     """`SqliteRecords`, as far as it is used here. Its calls may wait for a disk: never from the connection's thread."""
 
@@ -34,6 +44,10 @@ class OutboxRecords(Protocol):
 
     def acked(self, consumer: str) -> int: ...
 
+    def set_consumers(self, names: Iterable[str]) -> None: ...
+
     def append_event(self, kind: str, data: Mapping[str, Any], at: datetime) -> int: ...
 
     def audit(self, who: str, source: str, what: str, before: Any = None, after: Any = None) -> Any: ...
+
+    def audit_head(self) -> Head: ...

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 from partsight.domain.ports import Clock
 from partsight.domain.status import StationStatus
-from partsight.wire.message import epoch_ms
 from partsight.wire.station import (
-    Conn,
     InfoModel,
     InfoRecipe,
     conn_message,
@@ -103,16 +101,3 @@ class Presence:
             recipes=about.recipes,
         )
         return message.to_bytes()
-
-    @property
-    def started_ms(self) -> int:
-        """Milliseconds since 1970, for comparing."""
-        return epoch_ms(self._clock.utc())
-
-    def is_ours(self, payload: bytes) -> bool:
-        """True where a `conn` message is the one that we published last."""
-        return payload == self.conn
-
-    def parse(self, payload: bytes) -> Conn:
-        """Raises WireError."""
-        return Conn.parse(payload)

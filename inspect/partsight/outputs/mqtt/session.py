@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import paho.mqtt.client as paho
+from paho.mqtt import MQTTException
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -27,6 +28,7 @@ MAX_PACKET = 64 * 1024
 """The largest message that is taken from the broker, bytes."""
 SEND_BUFFER = 64 * 1024
 """Bytes that the kernel may hold for a broker that does not read: they can be called back no more."""
+UNSPECIFIED = 0x80
 NOT_AUTHORISED = 0x87
 SESSION_TAKEN_OVER = 0x8E
 QUOTA_EXCEEDED = 0x97
@@ -132,7 +134,7 @@ class Session:
         settings = self._settings
         options: dict[str, Any] = {}
         if self.v5:
-            asked = Properties(PacketTypes.CONNECT)
+            asked = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's own
             asked.MaximumPacketSize = MAX_PACKET
             options = {"clean_start": True, "properties": asked}
         try:
@@ -167,7 +169,7 @@ class Session:
         """Hand a message over; for QoS 1 `Delivered` comes with this number. Raises ConnectionEnded."""
         info = self.client.publish(topic, payload, qos, retain, properties if self.v5 else None)
         if info.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS or self._ended:
-            raise ConnectionEnded(*self._why(f"publishing failed: {paho.error_string(info.rc)}"))
+            raise ConnectionEnded(*self._why("the connection is lost"))
         return info.mid
 
     @property
@@ -220,7 +222,7 @@ class Session:
             if events & select.POLLOUT:
                 self.client.loop_write()
             self.client.loop_misc()
-        except (ValueError, IndexError, KeyError, struct.error, paho.MQTTException) as problem:
+        except (ValueError, IndexError, KeyError, struct.error, MQTTException) as problem:
             # paho's decoders raise these for bytes that are not MQTT.
             raise ConnectionEnded(
                 f"the broker sent what is not MQTT: {problem or type(problem).__name__}", "is it an MQTT broker?"
@@ -238,6 +240,8 @@ class Session:
                 "give each station its own mqtt.client_id",
                 code,
             )
+        if code in (0, UNSPECIFIED):  # paho's own word for a socket that closed
+            return f"{otherwise}: the broker closed it or is gone", "", code
         return f"{otherwise}: {text}", "", code
 
     # paho calls these inside `turn` and `publish`; they only note what happened.
@@ -247,7 +251,8 @@ class Session:
         self._connack = (int(reason.value), int(maximum))
 
     def _on_disconnect(self, _c: Any, _u: Any, _f: Any, reason: Any, _p: Any) -> None:
-        self._ended = (str(reason), int(reason.value))
+        if self._ended is None:  # the first says why; paho calls again when the socket closes
+            self._ended = (str(reason), int(reason.value))
 
     def _on_publish(self, _c: Any, _u: Any, mid: int, reason: Any, _p: Any) -> None:
         self._incoming.append(Delivered(mid, int(reason.value)))
@@ -277,7 +282,7 @@ def properties_for(session: Session, *, expiry_s: int | None = None, correlation
     """MQTT 5's extras of a message of ours; None with 3.1.1."""
     if not session.v5:
         return None
-    extra = Properties(PacketTypes.PUBLISH)
+    extra = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's own
     extra.ContentType = "application/json"
     extra.PayloadFormatIndicator = 1
     if expiry_s is not None:

@@ -100,7 +100,17 @@ class MqttSettings(Table):
     verdict_qos: Literal[0, 1] = 0
     delivery: Literal["broker", "consumer"] = "broker"
     consumers: tuple[Level, ...] = Field(default=(), max_length=16)
-    commands: tuple[CommandName, ...] = ("start", "stop", "hold", "reset", "recipe", "trigger", "replay", "sync", "time")
+    commands: tuple[CommandName, ...] = (
+        "start",
+        "stop",
+        "hold",
+        "reset",
+        "recipe",
+        "trigger",
+        "replay",
+        "sync",
+        "time",
+    )
     command_expiry_s: float = Field(default=5.0, ge=1, le=3600)
     plc_heartbeat: bool = False
     plc_heartbeat_timeout_s: float = Field(default=1.0, ge=0.2, le=60)

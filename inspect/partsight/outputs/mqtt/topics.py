@@ -32,3 +32,28 @@ class Topics:
             (self.of("ack/+"), 1),
             (self.of("conn"), 1),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What a role may publish and what it may read, below the prefix; `+` is any name."""
+
+    writes: tuple[str, ...]
+    reads: tuple[str, ...]
+
+
+_OUT = ("conn", "info", "state", "hb", "verdict", "trigack", "result", "event", "count", "recipe", "rsp/+")
+_COMMANDS = ("recipe", "start", "stop", "hold", "reset", "trigger", "challenge", "replay", "sync", "time")
+
+RIGHTS: dict[str, Rights] = {
+    "station": Rights(
+        _OUT, ("cmd/+", "plc/trig", "plc/ack", "plc/hb", "plc/state", "plc/reject", "ack/+", "conn", "rsp/+")
+    ),
+    "plc": Rights(
+        ("plc/trig", "plc/ack", "plc/hb", "plc/state", "plc/reject", "cmd/sync", "cmd/time", "cmd/start", "cmd/stop"),
+        ("conn", "info", "state", "hb", "verdict", "trigack", "count", "recipe", "rsp/+"),
+    ),
+    "operator": Rights(tuple(f"cmd/{name}" for name in _COMMANDS), _OUT),
+    "consumer": Rights(("ack/+", "cmd/replay", "cmd/sync", "cmd/time"), _OUT),
+}
+"""The roles of the broker's access list: deploy/mosquitto/acl says the same."""

@@ -122,19 +122,19 @@ class Numbers:
         self._path = folder / NUMBERS
         self._folder = folder
 
-    def read(self) -> tuple[int, int]:
-        """(sequence, epoch): both 0 where there is no readable copy."""
+    def read(self) -> tuple[int, int, int]:
+        """(sequence, epoch, seq): all 0 where there is no readable copy."""
         try:
             found = json.loads(self._path.read_text("utf-8"))
-            return int(found["sequence"]), int(found["epoch"])
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
-            return 0, 0
+            return int(found["sequence"]), int(found["epoch"]), int(found.get("seq", 0))
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+            return 0, 0, 0
 
-    def write(self, sequence: int, epoch: int) -> None:
+    def write(self, sequence: int, epoch: int, seq: int) -> None:
         """Replace the copy, durably. Raises OSError."""
         draft = self._path.with_suffix(".tmp")
         with draft.open("w", encoding="utf-8") as file:
-            json.dump({"sequence": sequence, "epoch": epoch}, file)
+            json.dump({"sequence": sequence, "epoch": epoch, "seq": seq}, file)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self._path)

@@ -37,6 +37,30 @@ def connect(folder: Path, busy_timeout_s: float, *, full: bool) -> sqlite3.Conne
     return db
 
 
+def connect_reading(folder: Path, busy_timeout_s: float) -> sqlite3.Connection:
+    """A read-only connection, also while a station writes. Raises RecordsUnavailable."""
+    path = folder / DATABASE
+    if not path.is_file():
+        raise RecordsUnavailable(f"there are no records in {folder}; name the data folder of a station that ran")
+    name = path.resolve().as_uri()
+    # In a folder that cannot be written SQLite can read a WAL database only as one that nobody changes,
+    # which holds where no log lies beside it.
+    for mode in ("mode=ro", "mode=ro&immutable=1"):
+        db = sqlite3.connect(f"{name}?{mode}", uri=True, timeout=busy_timeout_s, isolation_level=None)
+        try:
+            db.execute("PRAGMA schema_version")
+        except sqlite3.OperationalError as problem:
+            db.close()
+            if "immutable" in mode or path.with_name(DATABASE + "-wal").exists():
+                raise RecordsUnavailable(explain(problem, folder)) from problem
+        except sqlite3.DatabaseError as problem:
+            db.close()
+            raise RecordsUnavailable(explain(problem, folder)) from problem
+        else:
+            return db
+    raise AssertionError("the last mode returns or raises")
+
+
 def prepare(folder: Path, busy_timeout_s: float, quick_check_s: float, set_aside_damaged: bool) -> str:
     """Make the database exist, undamaged and up to date; what the look for damage said.
 

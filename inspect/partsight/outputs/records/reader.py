@@ -16,7 +16,7 @@ from partsight.domain.errors import RecordsUnavailable
 from partsight.domain.inspection import Inspection
 from partsight.domain.reasons import reason_text
 from partsight.domain.verdict import Result
-from partsight.outputs.records import rows, schema
+from partsight.outputs.records import opening, rows, schema
 from partsight.outputs.records.folder import DATABASE
 from partsight.outputs.records.latch import LatchedTrigger, read_latch, to_us
 from partsight.outputs.records.opening import explain
@@ -108,41 +108,16 @@ class RecordsReader:
     @classmethod
     def open(cls, folder: Path, *, busy_timeout_s: float = 2.0) -> RecordsReader:
         """Raises RecordsUnavailable: there are no records, they are damaged, or of another version."""
-        path = folder / DATABASE
-        if not path.is_file():
-            raise RecordsUnavailable(f"there are no records in {folder}; name the data folder of a station that ran")
-        reader = cls(folder, cls._connect(path, busy_timeout_s))
+        reader = cls(folder, opening.connect_reading(folder, busy_timeout_s))
         try:
-            version = int(reader._rows("PRAGMA user_version")[0][0])
-            schema.refuse_newer(version, str(path))
-            if version < len(schema.MIGRATIONS):
-                raise RecordsUnavailable(
-                    f"{path} was written by an older partsight; start the station once, it brings it up to date"
-                )
+            schema.refuse_other(reader._db, str(folder / DATABASE))
+        except sqlite3.Error as problem:
+            reader.close()
+            raise RecordsUnavailable(explain(problem, folder)) from problem
         except BaseException:
             reader.close()
             raise
         return reader
-
-    @staticmethod
-    def _connect(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
-        name = path.resolve().as_uri()
-        # In a folder that cannot be written SQLite can read a WAL database only as one that nobody changes,
-        # which holds where no log lies beside it.
-        for mode in ("mode=ro", "mode=ro&immutable=1"):
-            db = sqlite3.connect(f"{name}?{mode}", uri=True, timeout=busy_timeout_s, isolation_level=None)
-            try:
-                db.execute("PRAGMA schema_version")
-            except sqlite3.OperationalError as problem:
-                db.close()
-                if "immutable" in mode or path.with_name(DATABASE + "-wal").exists():
-                    raise RecordsUnavailable(explain(problem, path.parent)) from problem
-            except sqlite3.DatabaseError as problem:
-                db.close()
-                raise RecordsUnavailable(explain(problem, path.parent)) from problem
-            else:
-                return db
-        raise AssertionError("the last mode returns or raises")
 
     def inspection(self, sequence: int) -> Inspection | None:
         """One part's record, None where there is none. Raises RecordsUnavailable."""

@@ -22,12 +22,13 @@ from partsight.domain.detections import Detections, ModelRef
 from partsight.domain.frame import Truth, TruthBox
 from partsight.domain.inspection import Inspection, Timings
 from partsight.domain.reasons import Reason
+from partsight.domain.status import Mode
 from partsight.domain.trigger import Trigger, TriggerKind
 from partsight.domain.verdict import Action, Finding, RecipeRef, Result, Verdict
 from partsight.domain.views import Alignment, ImageFacts, View
 from partsight.outputs.records.latch import from_us, to_us
 
-_INSERT = "INSERT INTO inspection VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_INSERT = "INSERT INTO inspection VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _INSERT_VIEW = "INSERT INTO view VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 _INSERT_IMAGE = "INSERT OR REPLACE INTO image VALUES (?,?,?)"
 _FACTS = tuple(f.name for f in fields(ImageFacts))
@@ -35,7 +36,7 @@ _ALIGNMENT = tuple(f.name for f in fields(Alignment))
 
 SELECT = """SELECT i.sequence, uid, trigger_id, epoch, kind, at_us, at_ns, deadline_ns, part_id, encoder, result,
     action, findings, r.name, r.revision, r.sha256, m.name, m.sha256, m.backend, m.precision,
-    frame_ms, start_ms, infer_ms, detect_ms, decide_ms, verdict_ms, late, simulated, truth
+    frame_ms, start_ms, infer_ms, detect_ms, decide_ms, verdict_ms, late, simulated, truth, mode
     FROM inspection i JOIN recipe r ON r.id = i.recipe LEFT JOIN model m ON m.id = i.model"""
 _SELECT_VIEWS = """SELECT camera, failure, detail, facts, c.names, boxes, scores, class_ids,
     m.name, m.sha256, m.backend, m.precision
@@ -114,6 +115,7 @@ def write(db: sqlite3.Connection, inspection: Inspection, interned: Interned) ->
             inspection.late.value if inspection.late else None,
             int(inspection.simulated),
             _truth_text(inspection.truth),
+            inspection.mode.value,
         ),
     )
     for position, view in enumerate(inspection.views):
@@ -136,7 +138,8 @@ def read_one(db: sqlite3.Connection, sequence: int) -> Inspection | None:
 def read(db: sqlite3.Connection, row: tuple[Any, ...]) -> Inspection:
     """The inspection of one row of `SELECT`."""
     (sequence, uid, trigger_id, epoch, kind, at_us, at_ns, deadline_ns, part_id, encoder, result, action) = row[:12]
-    findings, recipe, model, times, (late, simulated, truth) = row[12], row[13:16], row[16:20], row[20:26], row[26:]
+    findings, recipe, model, times = row[12], row[13:16], row[16:20], row[20:26]
+    late, simulated, truth, mode = row[26:]
     return Inspection(
         uid=UUID(bytes=uid),
         trigger=Trigger(
@@ -162,6 +165,7 @@ def read(db: sqlite3.Connection, row: tuple[Any, ...]) -> Inspection:
         images=tuple(
             path for (path,) in db.execute("SELECT path FROM image WHERE sequence = ? ORDER BY position", (sequence,))
         ),
+        mode=Mode(mode),
     )
 
 

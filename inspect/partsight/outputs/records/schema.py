@@ -68,7 +68,31 @@ _IMAGES = (
         at_us INTEGER NOT NULL) STRICT""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_RECORDS, _IMAGES)
+AUDIT_GUARDS = ("audit_no_update", "audit_no_delete", "audit_in_order")
+
+_LINE = (
+    "ALTER TABLE inspection ADD COLUMN mode TEXT NOT NULL DEFAULT 'PRODUCTION'",
+    # Its number is in the payload too, which leaves the machine; the counter is the authority on the next one.
+    """CREATE TABLE outbox (
+        seq INTEGER PRIMARY KEY, sequence INTEGER, kind TEXT NOT NULL, payload BLOB NOT NULL,
+        at_us INTEGER NOT NULL) STRICT""",
+    "INSERT OR IGNORE INTO counter VALUES ('outbox', 0)",
+    """CREATE TABLE consumer (
+        name TEXT PRIMARY KEY, acked INTEGER NOT NULL, at_us INTEGER NOT NULL) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE audit (
+        n INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, who TEXT NOT NULL, source TEXT NOT NULL, what TEXT NOT NULL,
+        before TEXT NOT NULL, after TEXT NOT NULL, previous_hash TEXT NOT NULL, hash TEXT NOT NULL) STRICT""",
+    """CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit
+        BEGIN SELECT raise(ABORT, 'the audit trail can only grow'); END""",
+    """CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
+        BEGIN SELECT raise(ABORT, 'the audit trail can only grow'); END""",
+    # INSERT OR REPLACE would delete without asking the guard above.
+    """CREATE TRIGGER audit_in_order BEFORE INSERT ON audit
+        WHEN NEW.n IS NOT (SELECT coalesce(max(n), 0) + 1 FROM audit)
+        BEGIN SELECT raise(ABORT, 'the audit trail can only grow at its end'); END""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_RECORDS, _IMAGES, _LINE)
 
 
 def version_of(db: sqlite3.Connection) -> int:
@@ -95,6 +119,16 @@ def migrate(db: sqlite3.Connection, place: str) -> int:
                 db.execute("ROLLBACK")
             raise
     return len(MIGRATIONS) - before
+
+
+def refuse_other(db: sqlite3.Connection, place: str) -> None:
+    """Raises RecordsUnavailable where the tables are not of this version: a reader cannot migrate them."""
+    version = version_of(db)
+    refuse_newer(version, place)
+    if version < len(MIGRATIONS):
+        raise RecordsUnavailable(
+            f"{place} was written by an older partsight; start the station once, it brings it up to date"
+        )
 
 
 def refuse_newer(version: int, place: str) -> None:

@@ -4,98 +4,75 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
-from enum import Enum, unique
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-from partsight.domain.errors import RecordsError, RecordsUnavailable
-from partsight.domain.inspection import Inspection, Timings
-from partsight.domain.reasons import Reason, reason_text
+from partsight.domain.errors import RecordsUnavailable
+from partsight.domain.inspection import Inspection
 from partsight.domain.trigger import Trigger
-from partsight.domain.uid import uuid7
-from partsight.domain.verdict import Action, RecipeRef, Result, invalid
-from partsight.outputs.records import opening, rows
-from partsight.outputs.records.folder import DATABASE, Ballast, FolderLock, Numbers, free_bytes
-from partsight.outputs.records.health import RecordsHealth
-from partsight.outputs.records.latch import Latch, LatchedTrigger, latch_files, read_latch, to_us
+from partsight.domain.verdict import Action, Result
+from partsight.outputs.records import audit, opening, outbox, recovery, rows
+from partsight.outputs.records.audit import AuditHead, AuditRow
+from partsight.outputs.records.database import Database, Durability, counter, set_counter
+from partsight.outputs.records.folder import Ballast, FolderLock, Numbers
+from partsight.outputs.records.health import RecordsHealth, health_of
+from partsight.outputs.records.latch import Latch, latch_files, read_latch, to_us
+from partsight.outputs.records.outbox import OutboxRow
+from partsight.outputs.records.recovery import recorded_action
+from partsight.wire import LineContext
 
 BALLAST_BYTES = 32 << 20
 SEQUENCE_BLOCK = 1000
 CHECKPOINT_COMMITS = 1000
-CHECKPOINT_S = 60.0
-UNKNOWN_RECIPE = RecipeRef("", 0, "")
-"""Of a part that a killed process left open: which recipe would have judged it is not known any more."""
-
-
-@unique
-class Durability(str, Enum):
-    """What a committed record survives.
-
-    POWER: a power loss; every commit waits until the disk has it (SQLite's synchronous FULL).
-    PROCESS: a killed process or a crash of partsight; a power loss may take the last records, never their
-        order nor the database (synchronous NORMAL). For disks whose flush takes longer than the line allows.
-    """
-
-    POWER = "power"
-    PROCESS = "process"
-
-
-@dataclass(slots=True)
-class _State:
-    """What `health` reports; the database lock guards it."""
-
-    quick_check: str
-    duplicates: int = 0
-    last_error: str = ""
-    disk_full: bool = False
-    commits: int = 0
-    checkpoint_at: float = field(default_factory=time.monotonic)
+LOST_BLOCKS = 10
+"""So many blocks of numbers are passed over where a database is lost: more than were given out since the copy."""
+PRUNE_ROWS = 100
+PRUNE_ROUNDS = 10
 
 
 class SqliteRecords:
-    """The `Records` port on SQLite in WAL mode. Thread-safe.
+    """The `Records` port on SQLite in WAL mode, the outgoing stream and the audit trail. Thread-safe.
 
-    Four connections: `_fast` commits inspections; `_sure` (always synchronous FULL) reserves numbers; `_slow`
-    attaches images and prunes; `_log` checkpoints and does nothing else, since whoever shares its connection
-    waits until it is done. One lock in this process orders the writes of the other three, so that none waits
-    in SQLite's own busy handler, which sleeps for milliseconds; another process is waited for by the busy
-    timeout. The latch has a lock of its own: a deadline thread never waits for the database.
+    The latch has a lock of its own: a deadline thread never waits for the database.
+
+    on_outbox: called after each new row of the outgoing stream, in the writer's thread: it must return at once and
+        never raise.
+    context: batch, order and clock that the next record names; called for each one, likewise.
     """
 
     def __init__(
         self,
         folder: Path,
         lock: FolderLock,
+        database: Database,
         *,
-        durability: Durability,
-        busy_timeout_s: float,
         block: int,
-        ballast_bytes: int,
-        quick_check: str,
+        ballast: Ballast,
         keep: timedelta | None,
+        station: str,
+        max_bytes: int | None,
     ) -> None:
         """Use `open`."""
         self.folder = folder
         self.epoch = 0
         self.recovered: tuple[Inspection, ...] = ()
+        self.on_outbox: Callable[[], None] | None = None
+        self.context: Callable[[], LineContext] = LineContext
+        self._station = station
         self._folder_lock = lock
         self._block = block
         self._keep = keep
-        self._ballast = Ballast(folder, ballast_bytes)
+        self._max_bytes = max_bytes
+        self._ballast = ballast
         self._numbers = Numbers(folder)
-        self._state = _State(quick_check)
-        self._write = threading.Lock()
-        self._interned = rows.Interned()
-        self._fast = opening.connect(folder, busy_timeout_s, full=durability is Durability.POWER)
-        self._sure = opening.connect(folder, busy_timeout_s, full=True)
-        self._slow = opening.connect(folder, busy_timeout_s, full=False)
-        self._log = opening.connect(folder, busy_timeout_s, full=True)
-        self._next = self._limit = self._copied = 0
+        self._db = database
+        self._audit_lock = threading.Lock()
+        self._next = self._limit = 0
+        self._copied = (0, 0)
         self._closed = False
         self._latch: Latch
 
@@ -111,12 +88,16 @@ class SqliteRecords:
         quick_check_s: float = 5.0,
         set_aside_damaged: bool = False,
         keep: timedelta | None = None,
+        station: str = "",
+        max_bytes: int | None = None,
     ) -> SqliteRecords:
         """Take the data folder, migrate its database, close what a killed process left open.
 
         block: sequence numbers reserved at once. ballast_bytes: 0 for none. quick_check_s: the most time
         spent looking for damage. set_aside_damaged: move a damaged database to `*.damaged-TIME` and start a
-        new one. keep: age at which `maintain` deletes records; None keeps them for ever.
+        new one. keep: age at which `maintain` deletes records, and outgoing rows that every consumer has; None
+        keeps them for ever. station: its name in outgoing records. max_bytes: the bound of the database, of which
+        `health` warns; records are written beyond it too.
         Raises FolderInUse, and RecordsUnavailable (locked, damaged, full, not writable).
         """
         try:
@@ -127,22 +108,18 @@ class SqliteRecords:
             ) from problem
         lock = FolderLock(folder)
 
+        ballast = Ballast(folder, ballast_bytes)
+
         def attempt() -> SqliteRecords:
             checked = opening.prepare(folder, busy_timeout_s, quick_check_s, set_aside_damaged)
+            database = Database(folder, ballast, checked, durability=durability, busy_timeout_s=busy_timeout_s)
             records = cls(
-                folder,
-                lock,
-                durability=durability,
-                busy_timeout_s=busy_timeout_s,
-                block=block,
-                ballast_bytes=ballast_bytes,
-                quick_check=checked,
-                keep=keep,
+                folder, lock, database, block=block, ballast=ballast, keep=keep, station=station, max_bytes=max_bytes
             )
             try:
                 records._start()
             except BaseException:
-                records._close_database()
+                database.close()
                 raise
             return records
 
@@ -151,7 +128,7 @@ class SqliteRecords:
                 return attempt()
             except (sqlite3.Error, OSError) as problem:
                 # SQLite's shared memory alone does not fit on a full disk.
-                if not opening.means_full(problem, folder) or not Ballast(folder, ballast_bytes).give_up():
+                if not opening.means_full(problem, folder) or not ballast.give_up():
                     raise
                 return attempt()
         except BaseException as problem:
@@ -162,31 +139,40 @@ class SqliteRecords:
 
     def _start(self) -> None:
         """Number this start, close the open triggers, begin a new latch. Raises RecordsError, OSError."""
-        sequence, epoch = self._numbers.read()
-        ours = self._counter("sequence")
-        if sequence > ours:  # the database was lost or set aside; its copy may be a moment older than it was
-            sequence += 10 * self._block
+        db = self._db
+        sequence, epoch, seq = self._numbers.read()
+        ours = counter(db.sure, "sequence")
+        # Where the database was lost or set aside; its copy may be a moment older than it was.
+        if sequence > ours:
+            sequence += LOST_BLOCKS * self._block
+        if seq > outbox.last_seq(db.sure):
+            seq += LOST_BLOCKS * self._block
         self._limit = self._next = 1 + max(sequence, ours)
-        self.epoch = 1 + max(epoch, self._counter("epoch"))
+        self.epoch = 1 + max(epoch, counter(db.sure, "epoch"))
         old = latch_files(self.folder)
         latched = read_latch(self.folder)
         self._limit = self._next = max(self._limit, 1 + max(latched, default=0))
 
         def first(db: sqlite3.Connection) -> tuple[Inspection, ...]:
-            self._set_counter(db, "epoch", self.epoch)
-            closed = tuple(_closed(e) for s, e in sorted(latched.items()) if _recorded_action(db, s) is None)
+            set_counter(db, "epoch", self.epoch)
+            outbox.skip_to(db, seq)
+            closed = tuple(recovery.closed(e) for s, e in sorted(latched.items()) if recorded_action(db, s) is None)
             overruled = [
-                _overruled(db, e) for s, e in latched.items() if e.code and _recorded_action(db, s) is Action.PASS
+                recovery.overruled(db, e)
+                for s, e in latched.items()
+                if e.code and recorded_action(db, s) is Action.PASS
             ]
+            for inspection in closed:
+                self._write(db, inspection)
             for inspection in overruled:
-                _forget(db, inspection.trigger.sequence)
-            for inspection in (*closed, *overruled):
-                rows.write(db, inspection, self._interned)
+                self._write(db, inspection, instead=True)
             return closed
 
-        self.recovered = self._transact(self._sure, first)
+        self.recovered = db.transact(db.sure, first)
         self._extend(self._block)
+        self._check_audit()
         self._copy_numbers()
+        db.measure()
         try:
             self._latch = Latch(self.folder)
         except OSError:
@@ -205,7 +191,7 @@ class SqliteRecords:
         """
         if count < 1:
             raise ValueError(f"count is {count}; it must be 1 or more")
-        with self._write:
+        with self._db.lock:
             if self._next + count > self._limit:
                 self._extend(max(count, self._block))
             first = self._next
@@ -230,26 +216,110 @@ class SqliteRecords:
         sequence, passed = inspection.trigger.sequence, inspection.verdict.action is Action.PASS
 
         def record(db: sqlite3.Connection) -> bool:
-            before = _recorded_action(db, sequence)
-            if before is Action.PASS and inspection.verdict.result is Result.INVALID:
-                _forget(db, sequence)
-            elif before is not None:
+            before = recorded_action(db, sequence)
+            overrules = before is Action.PASS and inspection.verdict.result is Result.INVALID
+            if before is not None and not overrules:
                 return False
-            rows.write(db, inspection, self._interned)
+            self._write(db, inspection, instead=overrules)
             return True
 
-        with self._write:
-            fresh = self._transact(self._fast, record)
-            self._state.commits += fresh
-            self._state.duplicates += not fresh
+        with self._db.lock:
+            fresh = self._db.transact(self._db.fast, record)
+            self._db.state.commits += fresh
+            self._db.state.duplicates += not fresh
+            if self._db.state.disk_full:
+                with suppress(sqlite3.Error):  # the record is there; the next one says what is wrong
+                    self._db.checkpoint(CHECKPOINT_COMMITS)
         # The record is there; should this fail, the next start asks the database.
         with suppress(RecordsUnavailable):
             self._latch.done(sequence, passed=passed)
+        if fresh:
+            self._tell()
 
     def rehearse(self) -> None:
         """One durable transaction that records nothing. Raises RecordsUnavailable."""
-        with self._write:
-            self._transact(self._fast, lambda db: self._set_counter(db, "rehearsals", self._counter("rehearsals") + 1))
+        with self._db.lock:
+            self._db.transact(self._db.fast, lambda db: set_counter(db, "rehearsals", counter(db, "rehearsals") + 1))
+
+    # The outgoing stream
+
+    def append_event(self, kind: str, data: Mapping[str, Any], at: datetime) -> int:
+        """One event in the outgoing stream, durably; its seq. For slow threads: it waits for the disk.
+
+        Raises RecordsUnavailable, and RecordsError where `data` is not plain JSON.
+        """
+
+        def put(db: sqlite3.Connection) -> int:
+            return outbox.put_event(db, kind, data, at=at, station=self._station, epoch=self.epoch)
+
+        with self._db.lock:
+            seq = self._db.transact(self._db.sure, put)
+            self._db.state.commits += 1
+        self._tell()
+        return seq
+
+    def read_outbox(self, after_seq: int, limit: int) -> list[OutboxRow]:
+        """Rows above `after_seq`, in order, at most `limit`; waits for no writer. Raises RecordsUnavailable."""
+        return self._db.outbox.rows(after_seq, limit)
+
+    def outbox_bounds(self) -> tuple[int, int]:
+        """(first, last) seq that are there, (n + 1, n) where none is. Raises RecordsUnavailable."""
+        return self._db.outbox.bounds()
+
+    def set_consumers(self, names: Iterable[str]) -> None:
+        """Whom rows are kept for until they have acknowledged; who is not named is forgotten. Raises ValueError."""
+        wanted = tuple(names)
+        for name in wanted:
+            outbox.check_consumer(name)
+        with self._db.lock:
+            self._db.transact(self._db.sure, lambda db: outbox.set_consumers(db, wanted, _now()))
+
+    def consumers(self) -> dict[str, int]:
+        """Whom rows are kept for, with what each has acknowledged. Raises RecordsUnavailable."""
+        return self._db.outbox.consumers()
+
+    def ack(self, consumer: str, seq: int) -> None:
+        """This consumer has stored every row up to `seq`; a lower one than before changes nothing.
+
+        Raises ValueError where that row was never written or the name is none, and RecordsUnavailable.
+        """
+        outbox.check_consumer(consumer)
+        if not 0 <= seq <= outbox.MAX_SEQ:
+            raise ValueError(f"consumer {consumer} acknowledged {seq}, which is no number of a record")
+        with self._db.lock:
+            # Not flushed: an acknowledgement that a power loss takes is only a repeat.
+            last = self._db.transact(self._db.slow, lambda db: outbox.note_ack(db, consumer, seq, _now()))
+        if seq > last:
+            raise ValueError(
+                f"consumer {consumer} acknowledged {seq}, but the newest record is {last}: it has the records of "
+                "another station, or this station lost its database"
+            )
+
+    def acked(self, consumer: str) -> int:
+        """What this consumer has acknowledged, 0 for nothing. Raises RecordsUnavailable."""
+        return self._db.outbox.acked(consumer)
+
+    # The audit trail
+
+    def audit(self, who: str, source: str, what: str, before: object = None, after: object = None) -> AuditRow:
+        """One row at the end of the trail, durably. For slow threads. Too long texts are cut.
+
+        before, after: what JSON can say; anything else as its text. Raises RecordsError.
+        """
+        # A lock of its own around row and file, so that the file's flush does not hold up the line's commits.
+        with self._audit_lock:
+            with self._db.lock:
+                row = self._db.transact(
+                    self._db.sure, lambda db: audit.append(db, who, source, what, before=before, after=after)
+                )
+                self._db.state.commits += 1
+            self._write_head(AuditHead(row.n, row.hash))
+        return row
+
+    def audit_head(self) -> AuditHead:
+        """Number and hash of the newest row: the digest to send away. Raises RecordsUnavailable."""
+        with self._db.lock:
+            return self._db.transact(self._db.slow, audit.head_of)
 
     # Beside the port
 
@@ -260,19 +330,19 @@ class SqliteRecords:
             db.execute("DELETE FROM image WHERE sequence = ?", (sequence,))
             rows.write_images(db, sequence, paths)
 
-        with self._write:
-            self._transact(self._slow, attach)
+        with self._db.lock:
+            self._db.transact(self._db.slow, attach)
 
     def mark_reviewed(self, sequence: int, at: datetime) -> None:
         """A person has looked at this part: its images are the last to go. Raises RecordsError."""
         statement = "INSERT OR IGNORE INTO reviewed VALUES (?, ?)"
-        with self._write:
-            self._transact(self._sure, lambda db: db.execute(statement, (sequence, to_us(at))))
+        with self._db.lock:
+            self._db.transact(self._db.sure, lambda db: db.execute(statement, (sequence, to_us(at))))
 
     def reviewed(self) -> frozenset[int]:
         """Sequences that a person has looked at. Raises RecordsError."""
-        with self._write:
-            found = self._transact(self._slow, lambda db: db.execute("SELECT sequence FROM reviewed").fetchall())
+        with self._db.lock:
+            found = self._db.transact(self._db.slow, lambda db: db.execute("SELECT sequence FROM reviewed").fetchall())
         return frozenset(int(s) for (s,) in found)
 
     def maintain(self) -> None:
@@ -281,54 +351,45 @@ class SqliteRecords:
         Extends the block of numbers, readies the next latch file, checkpoints, deletes records past their
         age, takes the ballast back. Raises RecordsUnavailable.
         """
-        with self._write:
+        with self._db.lock:
             if self._limit - self._next < self._block / 2:
                 self._extend(self._block)
         self._copy_numbers()
         try:
             self._latch.rotate()
-            self._checkpoint()
+            self._db.checkpoint(CHECKPOINT_COMMITS)
             if self._keep is not None:
-                self._prune(datetime.now(timezone.utc) - self._keep)
+                self._prune(_now() - self._keep)
+            self._db.measure()
             if self._ballast.restore():
-                self._state.disk_full = False
+                self._db.state.disk_full = False
         except (sqlite3.Error, OSError) as problem:
-            self._state.last_error = opening.explain(problem, self.folder)
-            raise RecordsUnavailable(self._state.last_error) from problem
+            self._db.state.last_error = opening.explain(problem, self.folder)
+            raise RecordsUnavailable(self._db.state.last_error) from problem
 
     def health(self) -> RecordsHealth:
         """A snapshot for the station to poll; never raises and never waits for the database."""
-        state, free = self._state, 0
-        with suppress(OSError):
-            free = free_bytes(self.folder)
-        problem, cure = "", ""
-        present = self._ballast.present
-        if state.disk_full or (self._ballast.wanted and not present):
-            kept = "the ballast was given up so that records can still be written, " if not present else ""
-            problem = f"the disk of {self.folder} is full: {kept}{free >> 20} MiB are left"
-            cure = "free space on this disk; images and logs of others are what can go, records.db is not"
-        elif state.last_error:
-            problem, cure = f"the last record could not be written: {state.last_error}", "see the message"
-        return RecordsHealth(
-            disk_free_bytes=free,
-            database_bytes=sum(_size(self.folder / (DATABASE + end)) for end in ("", "-wal")),
-            ballast_present=present,
+        state = self._db.state
+        return health_of(
+            self.folder,
+            self._ballast,
+            max_bytes=self._max_bytes,
+            free_pages_bytes=state.free_pages_bytes,
+            disk_full=state.disk_full,
             duplicates=state.duplicates,
             recovered=len(self.recovered),
             quick_check=state.quick_check,
             last_error=state.last_error,
-            problem=problem,
-            cure=cure,
         )
 
     def close(self) -> None:
         """Give the folder back. Triggers still open stay latched: the next start closes them. May be called again."""
-        with self._write:
+        with self._db.lock:
             if self._closed:
                 return
             self._closed = True
             self._latch.close()
-            self._close_database()
+            self._db.close()
         self._folder_lock.release()
 
     def __enter__(self) -> SqliteRecords:
@@ -337,11 +398,21 @@ class SqliteRecords:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _close_database(self) -> None:
-        for db in (self._fast, self._sure, self._slow, self._log):
-            db.close()
+    # Inside; what writes to the database is called with its lock held
 
-    # Inside; what writes to the database is called with `_write` held
+    def _write(self, db: sqlite3.Connection, inspection: Inspection, *, instead: bool = False) -> None:
+        """The record and its outgoing row: both or none. instead: of the pass that this one makes void."""
+        supersedes = None
+        if instead:
+            supersedes = outbox.seq_of(db, inspection.trigger.sequence)
+            recovery.forget(db, inspection.trigger.sequence)
+        rows.write(db, inspection, self._db.interned)
+        outbox.put_result(db, inspection, self._station, self.context(), supersedes)
+
+    def _tell(self) -> None:
+        told = self.on_outbox
+        if told is not None:
+            told()
 
     def _latching(self, note: Callable[[], None]) -> None:
         try:
@@ -349,131 +420,58 @@ class SqliteRecords:
         except RecordsUnavailable:
             if not self._ballast.give_up():
                 raise
-            self._state.disk_full = True
+            self._db.state.disk_full = True
             note()
-
-    def _transact(self, db: sqlite3.Connection, work: Callable[[sqlite3.Connection], opening.T]) -> opening.T:
-        """Run `work` in one transaction; once more after the ballast is given up, if the disk is full.
-
-        Whatever must be durable together with an inspection belongs into `work`.
-        """
-        try:
-            try:
-                outcome = self._once(db, work)
-            except sqlite3.OperationalError as problem:
-                if not opening.means_full(problem, self.folder) or not self._ballast.give_up():
-                    raise
-                self._state.disk_full = True
-                outcome = self._once(db, work)
-        except sqlite3.Error as problem:
-            self._state.last_error = opening.explain(problem, self.folder)
-            raise RecordsUnavailable(self._state.last_error) from problem
-        except (ValueError, TypeError, OverflowError) as problem:
-            # A value that no column can hold (a lone surrogate, an integer over 64 bits): the caller's mistake.
-            self._state.last_error = f"{self.folder / DATABASE}: a record cannot be written: {problem}"
-            raise RecordsError(self._state.last_error) from problem
-        self._state.last_error = ""
-        return outcome
-
-    def _once(self, db: sqlite3.Connection, work: Callable[[sqlite3.Connection], opening.T]) -> opening.T:
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            outcome = work(db)
-            db.execute("COMMIT")
-        except BaseException:
-            self._interned.forget()
-            if db.in_transaction:
-                with suppress(sqlite3.Error):  # SQLite has rolled back by itself where this fails
-                    db.execute("ROLLBACK")
-            raise
-        return outcome
-
-    def _counter(self, name: str) -> int:
-        row = self._sure.execute("SELECT value FROM counter WHERE name = ?", (name,)).fetchone()
-        return int(row[0]) if row else 0
-
-    def _set_counter(self, db: sqlite3.Connection, name: str, value: int) -> None:
-        db.execute(
-            "INSERT INTO counter VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value)
-        )
 
     def _extend(self, count: int) -> None:
         """Make `count` more numbers ours, durably, before the first of them is given out."""
         limit = self._limit + count
-        self._transact(self._sure, lambda db: self._set_counter(db, "sequence", limit - 1))
+        self._db.transact(self._db.sure, lambda db: set_counter(db, "sequence", limit - 1))
         self._limit = limit
 
     def _copy_numbers(self) -> None:
-        """Bring the copy beside the database up to date; needs no lock, and the database has the numbers anyway."""
-        limit = self._limit
-        if limit == self._copied:
+        """Bring the copy beside the database up to date; waits for no lock, and the database has the numbers anyway."""
+        limit, seq = self._limit, self._db.outbox.bounds()[1]
+        copied_limit, copied_seq = self._copied
+        if limit == copied_limit and seq - copied_seq < self._block:
             return
         try:
-            self._numbers.write(limit - 1, self.epoch)
-            self._copied = limit
+            self._numbers.write(limit - 1, self.epoch, seq)
+            self._copied = (limit, seq)
         except OSError as problem:
-            self._state.last_error = opening.explain(problem, self.folder)
+            self._db.state.last_error = opening.explain(problem, self.folder)
 
-    def _checkpoint(self) -> None:
-        """Move the log into the database. PASSIVE: neither waits for writers nor makes them wait."""
-        state, now = self._state, time.monotonic()
-        due = state.commits >= CHECKPOINT_COMMITS or (state.commits and now - state.checkpoint_at >= CHECKPOINT_S)
-        if not due:
-            return
-        state.commits, state.checkpoint_at = 0, now
-        for _ in range(3):  # what was committed meanwhile is left for the next round; without rest the log starts anew
-            _, in_log, moved = self._log.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            if in_log == moved:
-                return
+    def _check_audit(self) -> None:
+        """A trail that does not fit its head says so for ever, in its next row; a new head would hide it."""
+        db = self._db
+        mismatch = audit.head_mismatch(db.sure, audit.read_head(self.folder))
+        if mismatch:
+            db.transact(db.sure, lambda db: audit.append(db, "partsight", "records", audit.BROKEN, after=mismatch))
+        head = audit.head_of(db.sure)
+        if head.n:
+            self._write_head(head)
+
+    def _write_head(self, head: AuditHead) -> None:
+        try:
+            audit.write_head(self.folder, head)
+        except OSError as problem:
+            self._db.state.last_error = opening.explain(problem, self.folder)
 
     def _prune(self, before: datetime) -> None:
         """Delete a bounded number of records older than `before`, never one whose latch entry still lives."""
         oldest_open = self._latch.oldest()
         statement = """DELETE FROM inspection WHERE sequence IN (
-            SELECT sequence FROM inspection WHERE at_us < ? AND sequence < ? ORDER BY at_us LIMIT 100)"""
-        with self._write:
-            bound = self._limit if oldest_open is None else oldest_open
-            self._transact(self._slow, lambda db: db.execute(statement, (to_us(before), bound)))
+            SELECT sequence FROM inspection WHERE at_us < ? AND sequence < ? ORDER BY at_us LIMIT ?)"""
+        for _ in range(PRUNE_ROUNDS):  # the lock is free in between: a commit waits for one round at most
+            with self._db.lock:
+                bound = self._limit if oldest_open is None else oldest_open
+                values = (to_us(before), bound, PRUNE_ROWS)
+                gone = self._db.transact(self._db.slow, lambda db: db.execute(statement, values).rowcount)  # noqa: B023
+            with self._db.lock:
+                sent = self._db.transact(self._db.slow, lambda db: outbox.prune(db, before, PRUNE_ROWS))
+            if max(gone, sent) < PRUNE_ROWS:
+                return
 
 
-def _recorded_action(db: sqlite3.Connection, sequence: int) -> Action | None:
-    row = db.execute("SELECT action FROM inspection WHERE sequence = ?", (sequence,)).fetchone()
-    return None if row is None else Action(row[0])
-
-
-def _forget(db: sqlite3.Connection, sequence: int) -> None:
-    db.execute("DELETE FROM inspection WHERE sequence = ?", (sequence,))
-
-
-def _overruled(db: sqlite3.Connection, entry: LatchedTrigger) -> Inspection:
-    """A recorded pass whose reject had left when the process was killed, as what the line has seen."""
-    recorded = rows.read_one(db, entry.trigger.sequence)
-    assert recorded is not None
-    assert entry.code is not None
-    code = _reason(entry.code)
-    verdict = invalid(code, reason_text(code), recorded.verdict.recipe)
-    return replace(recorded, verdict=verdict, late=recorded.verdict.result)
-
-
-def _closed(entry: LatchedTrigger) -> Inspection:
-    """What a killed process left open, as INVALID: by restart, or by the reject that had left already."""
-    if entry.code is None:
-        code, text = Reason.RESTART, reason_text(Reason.RESTART)
-    else:
-        code, text = _reason(entry.code), f"{reason_text(entry.code)}; the reject left, then the station was restarted"
-    verdict = invalid(code, text, UNKNOWN_RECIPE)
-    return Inspection(uuid7(), entry.trigger, verdict, (), Timings(), None)
-
-
-def _reason(code: int) -> Reason:
-    try:
-        return Reason(code)
-    except ValueError:
-        return Reason.RESTART
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

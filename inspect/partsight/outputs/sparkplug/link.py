@@ -55,7 +55,9 @@ class Link:
         )
         client.connect_timeout = settings.connect_timeout_s
         if settings.tls is not None:
-            client.tls_set_context(settings.tls.context())
+            context = settings.tls.context()
+            context.sslsocket_class = _TidySocket
+            client.tls_set_context(context)
         if settings.username is not None:
             client.username_pw_set(settings.username, settings.password())
         client.will_set(will.topic, will.payload, qos=will.qos, retain=False)
@@ -160,6 +162,17 @@ class Link:
                 raise LinkLost(f"{self._where}: {what} within {self._settings.connect_timeout_s} s")
             kept = self.pump(0.05)
             self._arrived.extendleft(reversed(kept))
+
+
+class _TidySocket(ssl.SSLSocket):
+    """paho leaves the socket of a failed handshake open."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
 
 
 def _no_delay(_client: paho.Client, _data: Any, sock: Any) -> None:

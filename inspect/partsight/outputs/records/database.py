@@ -1,0 +1,161 @@
+"""The connections of the writing station and the one way that anything is written through them."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum, unique
+from pathlib import Path
+
+from partsight.domain.errors import RecordsError, RecordsUnavailable
+from partsight.outputs.records import opening, rows
+from partsight.outputs.records.folder import DATABASE, Ballast
+from partsight.outputs.records.outbox import OutboxReader
+
+CHECKPOINT_S = 60.0
+FULL_COMMITS = 25
+"""On a full disk the log is moved into the database so often: there a record takes a fifth of what it takes in the log,
+so that the ballast lasts for longer."""
+
+
+@unique
+class Durability(str, Enum):
+    """What a committed record survives.
+
+    POWER: a power loss; every commit waits until the disk has it (SQLite's synchronous FULL).
+    PROCESS: a killed process or a crash of partsight; a power loss may take the last records, never their
+        order nor the database (synchronous NORMAL). For disks whose flush takes longer than the line allows.
+        A number of the outgoing stream may then come twice: POWER is the one to use with consumers.
+    """
+
+    POWER = "power"
+    PROCESS = "process"
+
+
+@dataclass(slots=True)
+class State:
+    """What `health` reports; the database lock guards it. free_pages_bytes: of rows that were deleted."""
+
+    quick_check: str
+    duplicates: int = 0
+    last_error: str = ""
+    disk_full: bool = False
+    commits: int = 0
+    free_pages_bytes: int = 0
+    checkpoint_at: float = field(default_factory=time.monotonic)
+
+
+class Database:
+    """Five connections to one file. Thread-safe under `lock`, which whoever writes holds.
+
+    `fast` commits inspections; `sure` (always synchronous FULL) reserves numbers, audits and takes events; `slow`
+    attaches images and prunes; `log` checkpoints and does nothing else, since whoever shares its connection waits
+    until it is done; `outbox` reads. One lock in this process orders the writes, so that none waits in SQLite's own
+    busy handler, which sleeps for milliseconds; another process is waited for by the busy timeout.
+    """
+
+    def __init__(
+        self, folder: Path, ballast: Ballast, quick_check: str, *, durability: Durability, busy_timeout_s: float
+    ) -> None:
+        """Raises sqlite3.Error."""
+        self.folder = folder
+        self.lock = threading.Lock()
+        self.state = State(quick_check)
+        self.interned = rows.Interned()
+        self._ballast = ballast
+        self._open: list[sqlite3.Connection | OutboxReader] = []
+        try:
+            self.fast = self._connect(busy_timeout_s, full=durability is Durability.POWER)
+            self.sure = self._connect(busy_timeout_s, full=True)
+            self.slow = self._connect(busy_timeout_s, full=False)
+            self.log = self._connect(busy_timeout_s, full=True)
+            self.outbox = OutboxReader(folder, busy_timeout_s)
+            self._open.append(self.outbox)
+        except BaseException:
+            self.close()
+            raise
+
+    def _connect(self, busy_timeout_s: float, *, full: bool) -> sqlite3.Connection:
+        db = opening.connect(self.folder, busy_timeout_s, full=full)
+        self._open.append(db)
+        return db
+
+    def close(self) -> None:
+        for db in self._open:
+            db.close()
+
+    def transact(self, db: sqlite3.Connection, work: Callable[[sqlite3.Connection], opening.T]) -> opening.T:
+        """Run `work` in one transaction; once more after the ballast is given up, if the disk is full.
+
+        Whatever must be durable together belongs into `work`. The caller holds `lock`.
+        Raises RecordsUnavailable, RecordsError.
+        """
+        try:
+            try:
+                outcome = self._once(db, work)
+            except sqlite3.OperationalError as problem:
+                if not opening.means_full(problem, self.folder) or not self._ballast.give_up():
+                    raise
+                self.state.disk_full = True
+                outcome = self._once(db, work)
+        except sqlite3.Error as problem:
+            self.state.last_error = opening.explain(problem, self.folder)
+            raise RecordsUnavailable(self.state.last_error) from problem
+        except (ValueError, TypeError, OverflowError) as problem:
+            # A value that no column can hold (a lone surrogate, an integer over 64 bits): the caller's mistake.
+            self.state.last_error = f"{self.folder / DATABASE}: a record cannot be written: {problem}"
+            raise RecordsError(self.state.last_error) from problem
+        self.state.last_error = ""
+        return outcome
+
+    def _once(self, db: sqlite3.Connection, work: Callable[[sqlite3.Connection], opening.T]) -> opening.T:
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            outcome = work(db)
+            db.execute("COMMIT")
+        except BaseException:
+            self.interned.forget()
+            if db.in_transaction:
+                with suppress(sqlite3.Error):  # SQLite has rolled back by itself where this fails
+                    db.execute("ROLLBACK")
+            raise
+        return outcome
+
+    def checkpoint(self, after_commits: int) -> None:
+        """Move the log into the database. PASSIVE: neither waits for writers nor makes them wait.
+
+        Raises sqlite3.Error.
+        """
+        state, now = self.state, time.monotonic()
+        if state.disk_full:
+            after_commits = min(after_commits, FULL_COMMITS)
+        if not (state.commits >= after_commits or (state.commits and now - state.checkpoint_at >= CHECKPOINT_S)):
+            return
+        state.commits, state.checkpoint_at = 0, now
+        for _ in range(3):  # what was committed meanwhile is left for the next round; without rest the log starts anew
+            _, in_log, moved = self.log.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if in_log == moved:
+                return
+
+    def measure(self) -> None:
+        """Note how much of the file is free to be filled again. Raises sqlite3.Error."""
+        (free,) = self.log.execute("PRAGMA freelist_count").fetchone()
+        (page,) = self.log.execute("PRAGMA page_size").fetchone()
+        self.state.free_pages_bytes = int(free) * int(page)
+
+
+def counter(db: sqlite3.Connection, name: str) -> int:
+    """A number of the table `counter`, 0 where there is none. Raises sqlite3.Error."""
+    row = db.execute("SELECT value FROM counter WHERE name = ?", (name,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def set_counter(db: sqlite3.Connection, name: str, value: int) -> None:
+    """Inside the caller's transaction. Raises sqlite3.Error."""
+    db.execute(
+        "INSERT INTO counter VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value)
+    )
