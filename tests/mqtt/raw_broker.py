@@ -14,7 +14,7 @@ CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 1, 2, 3, 4, 8, 9
 
 @dataclass
 class RawBroker:
-    """Every packet that came, by connection: (kind, flags, body). `on_packet(connection, socket, kind, flags, body)`."""
+    """Every packet that came, by connection: (kind, flags, body)."""
 
     port: int
     connections: list[list[tuple[int, int, bytes]]] = field(default_factory=list)

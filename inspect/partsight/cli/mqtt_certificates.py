@@ -74,8 +74,10 @@ def issue(folder: Path, hosts: list[str], clients: list[str], days: int) -> list
         written.append(_write(folder, "ca", authority, key))
     if not (folder / "broker.key").exists():
         names = [_host(h) for h in hosts]
-        written.append(_signed(folder, "broker", authority, key, now + timedelta(days=days), names))
-    written += [_signed(folder, name, authority, key, now + timedelta(days=days), None) for name in clients]
+        written.append(_signed(folder, "broker", authority, key, expires=now + timedelta(days=days), hosts=names))
+    written += [
+        _signed(folder, name, authority, key, expires=now + timedelta(days=days), hosts=None) for name in clients
+    ]
     return written
 
 
@@ -122,6 +124,7 @@ def _signed(
     name: str,
     authority: x509.Certificate,
     authority_key: ec.EllipticCurvePrivateKey,
+    *,
     expires: datetime,
     hosts: list[x509.GeneralName] | None,
 ) -> Issued:

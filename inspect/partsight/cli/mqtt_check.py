@@ -22,7 +22,7 @@ COLOURS = {"ok": "green", "warn": "yellow", "bad": "red", "unknown": "dim"}
 MARKS = {"ok": "✔", "warn": "!", "bad": "✖", "unknown": "?"}
 
 
-def check(
+def check(  # noqa: PLR0917 - each option of a command is an argument
     config: options.Config = None,
     host: options.Host = None,
     port: options.Port = None,

@@ -116,7 +116,7 @@ class Listener:
         return Group(Panel(line, title=self.topics.prefix), verdicts, records)
 
 
-def listen(
+def listen(  # noqa: PLR0917 - each option of a command is an argument
     config: options.Config = None,
     host: options.Host = None,
     port: options.Port = None,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ class Probe:
         self._topics = Topics(settings.prefix)
         self._names = (f"check-{token}-a", f"check-{token}-b")
         self._open: list[Session] = []
+        self._seen: dict[int, deque[Incoming]] = {}
 
     def __enter__(self) -> Probe:
         return self
@@ -79,6 +81,7 @@ class Probe:
 
     def _close(self, session: Session) -> None:
         self._open.remove(session)
+        self._seen.pop(id(session), None)
         session.close(politely=True)
 
     # round trip and NODELAY
@@ -232,9 +235,15 @@ class Probe:
     def _wait(
         self, session: Session, wanted: Callable[[Incoming], bool], timeout_s: float = ANSWER_S
     ) -> Incoming | None:
+        """The first that fits; what came before it is for later waits, bounded."""
+        seen = self._seen.setdefault(id(session), deque(maxlen=1000))
         end = time.monotonic() + timeout_s
-        while (left := end - time.monotonic()) > 0:
-            for incoming in session.turn(left):
-                if wanted(incoming):
-                    return incoming
-        return None
+        while True:
+            found = next((incoming for incoming in seen if wanted(incoming)), None)
+            if found is not None:
+                seen.remove(found)
+                return found
+            left = end - time.monotonic()
+            if left <= 0:
+                return None
+            seen.extend(session.turn(left))
