@@ -26,6 +26,19 @@ DETECTORS: dict[str, str] = {
 }
 
 
+OUTPUT_SETTINGS: dict[str, str] = {
+    "mqtt": "partsight.outputs.mqtt.settings:MqttSettings",
+    "modbus": "partsight.outputs.modbus.settings:ModbusSettings",
+    "sparkplug": "partsight.outputs.sparkplug.settings:SparkplugSettings",
+    "opcua": "partsight.outputs.opcua.settings:OpcUaSettings",
+}
+
+
+def output_settings(name: str) -> Any:
+    """The pydantic class of an output's table. Raises PartsightError where its library is not here."""
+    return _load(name, OUTPUT_SETTINGS, "partsight.outputs", PartsightError)
+
+
 def camera_names() -> tuple[str, ...]:
     """Every camera driver that can be named in a configuration."""
     return tuple(sorted({*CAMERAS, *(e.name for e in entry_points(group="partsight.cameras"))}))

@@ -31,7 +31,7 @@ def test_messages_of_the_contract_are_read() -> None:
     assert read_message("verdict", VERDICT) == Answered(173, 48213, 1, 2, 12)
     assert VerdictMessage.parse(VERDICT).a == 1  # the same bytes as the station's own type has them
     beat = b'{"e":173,"n":88123,"rdy":1,"packml":6,"id":48213,"t":1}'
-    assert read_message("hb", beat) == Beat(173, 88123, True, 6)
+    assert read_message("hb", beat) == Beat(173, 88123, True, 6, 48213)
     assert read_message("trigack", b'{"e":173,"id":4,"st":"latched"}') == Latch(4, True)
     assert read_message("trigack", b'{"e":173,"id":4,"st":"missed"}') == Latch(4, False)
     assert read_message("trigack", b'{"e":173,"id":4,"st":"exposed"}') is None

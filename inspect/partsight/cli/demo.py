@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -52,7 +53,7 @@ def _site(data: Path) -> Site:
             site = load_site(place / "demo.toml")
             station = site.config.station.model_copy(update={"data": data.resolve()})
             config = site.config.model_copy(update={"station": station})
-            return Site(config, site.file, site.bundle, site.recipe, site.camera_settings)
+            return replace(site, config=config)
     places = ", ".join(map(str, configuration_places()))
     raise ConfigError([Mistake("demo.toml", "", f"is not in {places}", "install partsight again")])
 

@@ -111,7 +111,7 @@ class RecordsTable(Table):
 class StationConfig(Table):
     """Everything that one station needs to run.
 
-    The tables of the outputs stay raw here: each output validates its own. `outputs`: of those that others add.
+    The tables of the outputs (mqtt, modbus, sparkplug, opcua) stay raw here: each output validates its own.
     """
 
     schema_version: Literal[1] = Field(alias="schema")
@@ -126,7 +126,12 @@ class StationConfig(Table):
     modbus: dict[str, Any] | None = None
     sparkplug: dict[str, Any] | None = None
     opcua: dict[str, Any] | None = None
-    outputs: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    @property
+    def outputs(self) -> dict[str, dict[str, Any]]:
+        """The outputs' tables that the site has written, by name."""
+        tables = {"mqtt": self.mqtt, "modbus": self.modbus, "sparkplug": self.sparkplug, "opcua": self.opcua}
+        return {name: table for name, table in tables.items() if table is not None}
 
     @field_validator("cameras")
     @classmethod

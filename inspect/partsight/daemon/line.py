@@ -11,6 +11,7 @@ from functools import partial
 import structlog
 
 from partsight import registry
+from partsight.daemon.outputs import FaultRelay, RunningOutput, make_outputs
 from partsight.daemon.places import find_recipe, find_recipe_by_id
 from partsight.daemon.site import Site, cross_check
 from partsight.detectors.auto import choose
@@ -43,10 +44,12 @@ class Line:
     archive: ImageArchive | None
     detector: Detector
     tally: Tally
+    outputs: list[tuple[str, RunningOutput]]
 
     def close(self, timeout_s: float = 10.0) -> tuple[str, ...]:
         """Stop in reverse; the names of what did not end in time."""
         survivors = list(self.station.stop(timeout_s))
+        survivors += [name for name, output in reversed(self.outputs) if not output.stop(timeout_s)]
         if self.archive is not None and not self.archive.stop(timeout_s):
             survivors.append("archive")
         if "inference" not in survivors:
@@ -81,20 +84,33 @@ def open_line(
             archive.start()
             undo.callback(archive.stop, 5.0)
         tally = Tally(site.bundle.card.classes)
+        relay = FaultRelay()
+        running = make_outputs(site, records, clock, relay)
+
+        def tell_all(event: Event) -> None:
+            for _, output in running:
+                output.tell(event)
+            tell(event)
+
         station = Station(
             _plan(site, records.epoch, _cameras(site)),
             Judge(detector, site.recipe, {camera.name: camera.mm_per_px for camera in config.cameras}),
             records,
             clock,
-            outputs=(tally, *outputs),
+            outputs=(*(output for _, output in running), tally, *outputs),
             archive=archive,
-            tell=tell,
+            tell=tell_all,
             find_recipe=partial(_find_recipe, site),
             fatal=fatal,
         )
+        relay.attach(station)
+        for _, output in running:
+            output.attach(station)
+            output.start()
+            undo.callback(output.stop, 5.0)
         station.start()
         undo.pop_all()
-    return Line(site, station, records, archive, detector, tally)
+    return Line(site, station, records, archive, detector, tally, running)
 
 
 def _open_records(site: Site) -> SqliteRecords:
@@ -104,6 +120,8 @@ def _open_records(site: Site) -> SqliteRecords:
         busy_timeout_s=BUSY_TIMEOUT_S,
         durability=Durability(table.durability),
         keep=timedelta(days=table.keep_days) if table.keep_days else None,
+        station=site.config.station.name,
+        max_bytes=int(table.max_mb * MB) or None,
     )
     if records.recovered:
         log.warning("parts that a killed process left open are closed as INVALID", parts=len(records.recovered))

@@ -16,6 +16,7 @@ from partsight.daemon.notify import notify, watchdog_period_s
 from partsight.daemon.site import Site
 from partsight.domain.messages import Event
 from partsight.domain.ports import Output
+from partsight.domain.reasons import Reason
 
 log = structlog.get_logger(__name__)
 
@@ -94,9 +95,10 @@ def _state_health(line: Line) -> None:
     faults = line.station.faults
     records = line.records.health()
     if records.problem:
-        faults.raise_("disk", records.problem, records.cure)
+        faults.raise_("disk", records.problem, records.cure, code=Reason.RECORD_FAILED if records.full else 0)
     else:
         faults.clear("disk")
+    line.station.conduct.missing("records", records.problem if records.full else "")
     if line.archive is None:
         return
     images = line.archive.health()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from partsight.config.reading import mistakes_of, with_home
 from partsight.config.station import CameraTable, StationConfig, read_station
 from partsight.daemon.mistakes import mistakes_in
 from partsight.daemon.places import find_bundle, find_recipe
-from partsight.domain.errors import BundleError, CameraUnavailable, ConfigError, Mistake
+from partsight.domain.errors import BundleError, CameraUnavailable, ConfigError, Mistake, PartsightError
 from partsight.models import bundle as bundles
 from partsight.models.bundle import Bundle
 from partsight.recipes import Recipe, load_recipe
@@ -22,13 +22,16 @@ from partsight.recipes import Recipe, load_recipe
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Everything that `open_line` needs. camera_settings: each driver's validated `Settings`, by camera name."""
+    """Everything that `open_line` needs. camera_settings, output_settings: the validated `Settings` of each
+    driver and output, by name.
+    """
 
     config: StationConfig
     file: Path
     bundle: Bundle
     recipe: Recipe
     camera_settings: Mapping[str, Any]
+    output_settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load_site(path: Path) -> Site:
@@ -48,6 +51,14 @@ def _load(path: Path) -> Site:
             settings[table.name] = _camera_settings(table, path, f"cameras[{index}]")
         except ConfigError as error:
             mistakes += error.mistakes
+    outputs: dict[str, Any] = {}
+    for name, raw in config.outputs.items():
+        try:
+            outputs[name] = registry.output_settings(name).model_validate(raw)
+        except ValidationError as error:
+            mistakes += mistakes_of(error, str(path), name)
+        except PartsightError as error:
+            mistakes.append(Mistake(str(path), name, str(error)))
     if config.model.backend not in ("auto", *registry.detector_names()):
         known = ", ".join(("auto", *registry.detector_names()))
         mistakes.append(Mistake(str(path), "model.backend", f"{config.model.backend!r} is unknown", f"one of {known}"))
@@ -67,7 +78,7 @@ def _load(path: Path) -> Site:
         raise ConfigError(mistakes)
     assert bundle is not None
     assert recipe is not None
-    return Site(config, path, bundle, recipe, settings)
+    return Site(config, path, bundle, recipe, settings, outputs)
 
 
 def _camera_settings(table: CameraTable, path: Path, key: str) -> Any:

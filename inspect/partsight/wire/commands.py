@@ -10,11 +10,11 @@ import json
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from pydantic import ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, model_validator
 
 from partsight.domain import messages as domain
 from partsight.domain.messages import Answer, Reply
-from partsight.wire.message import MAX_INT64, MAX_PART, EpochMs, Id, Int64, Message, WireError, clean, explain
+from partsight.wire.message import MAX_INT64, MAX_PART, EpochMs, Id, Int64, Message, Version, WireError, clean, explain
 
 MAX_COMMAND_BYTES = 4096
 MAX_CHALLENGE = 200
@@ -34,7 +34,7 @@ class WireCommand(Message):
 
     NAME: ClassVar[str]
 
-    v: Annotated[int, Field(ge=1, le=1, description="version of the schema, 1")]
+    v: Annotated[Version, Field(description="version of the schema")]
     rid: Rid
     client: Client
     t: Annotated[EpochMs | None, Field(description="when it was sent; a late one is refused")] = None
@@ -234,20 +234,22 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _sender(payload: bytes) -> tuple[str | None, str | None]:
-    """(rid, client) of a payload that is not valid, so far as they are."""
+    """(rid, client) of a payload that is not valid, each where it is."""
     try:
         found = json.loads(payload)
     except (ValueError, RecursionError):
         return None, None
     if not isinstance(found, dict):
         return None, None
+    return _read(_RID, found.get("rid")), _read(_CLIENT, found.get("client"))
+
+
+def _read(kind: TypeAdapter[str], value: object) -> str | None:
     try:
-        known = _Sender.model_validate({k: found[k] for k in ("rid", "client") if k in found})
+        return kind.validate_python(value, strict=True)
     except ValidationError:
-        return None, None
-    return known.rid, known.client
+        return None
 
 
-class _Sender(Message):
-    rid: Rid | None = None
-    client: Client | None = None
+_RID: TypeAdapter[str] = TypeAdapter(Rid)
+_CLIENT: TypeAdapter[str] = TypeAdapter(Client)

@@ -16,11 +16,11 @@ from partsight.domain.inspection import Inspection
 from partsight.domain.messages import Exposed, Latched, Missed
 from partsight.domain.status import Mode, StationStatus
 from partsight.domain.verdict import Action, Result
-from partsight.wire.message import MAX_ID, EpochMs, Id, Int64, Message, clean, epoch_ms
+from partsight.wire.message import MAX_ID, EpochMs, Flag, Id, Int64, Message, Version, clean, epoch_ms
 
 MAX_VERDICT_BYTES = 200
 
-RESULT_NUMBERS: dict[Result, Literal[1, 2, 3]] = {Result.OK: 1, Result.NG: 2, Result.REVIEW: 3, Result.INVALID: 3}
+RESULT_NUMBERS: dict[Result, int] = {Result.OK: 1, Result.NG: 2, Result.REVIEW: 3, Result.INVALID: 3}
 """`r`: ResultEvaluation of OPC 40001-101."""
 
 
@@ -31,12 +31,12 @@ class VerdictMessage(Message):
     case. A long part id is cut.
     """
 
-    v: Literal[1] = 1
+    v: Version = 1
     e: Annotated[int, Field(ge=0, description="epoch: boot counter of the station")]
     id: Annotated[Id, Field(description="result id, the PLC's if it gave one")]
     p: Annotated[str, Field(description="part id, its beginning where it is long")]
-    r: Annotated[Literal[1, 2, 3], Field(description="1 OK, 2 NG, 3 not decidable (REVIEW and INVALID)")]
-    a: Annotated[Literal[0, 1, 2], Field(description="0 pass, 1 reject, 2 hold (no pass)")]
+    r: Annotated[int, Field(ge=1, le=3, description="1 OK, 2 NG, 3 not decidable (REVIEW and INVALID)")]
+    a: Annotated[int, Field(ge=0, le=2, description="0 pass, 1 reject, 2 hold (no pass)")]
     c: Annotated[int, Field(ge=0, description="reason code, 0 for none, 1000 + class for a defect")]
     enc: Annotated[Int64, Field(description="encoder at the trigger, 0 without one")]
     t: Annotated[EpochMs, Field(description="time of the trigger")]
@@ -48,7 +48,7 @@ class Heartbeat(Message):
 
     e: Annotated[int, Field(ge=0)]
     n: Annotated[int, Field(ge=0)]
-    rdy: Annotated[Literal[0, 1], Field(description="1: a trigger that comes now is judged")]
+    rdy: Annotated[Flag, Field(description="1: a trigger that comes now is judged")]
     packml: Annotated[int, Field(description="state, numbers of PackTags")]
     id: Annotated[int, Field(ge=0, le=MAX_ID, description="newest accepted trigger, 0 for none")]
     t: EpochMs

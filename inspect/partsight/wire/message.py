@@ -14,6 +14,9 @@ MAX_INT64 = 2**63 - 1
 MAX_PART = 128
 """Characters of a part's id that the line may send."""
 
+# Not Literal, which takes `false` for 0 and `true` for 1: a verdict with `"a": false` would read as a pass.
+Version = Annotated[int, Field(ge=1, le=1)]
+Flag = Annotated[int, Field(ge=0, le=1)]
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Int64 = Annotated[int, Field(ge=-(2**63), le=MAX_INT64)]
 EpochMs = Annotated[int, Field(ge=0, le=MAX_INT64, description="milliseconds since 1970 UTC")]

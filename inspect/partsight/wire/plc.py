@@ -6,11 +6,11 @@ Keys that we do not know are ignored: a PLC's library may send more than it was 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from partsight.wire.message import MAX_INT64, MAX_PART, EpochMs, Id, Int64, Message, WireError
+from partsight.wire.message import MAX_INT64, MAX_PART, EpochMs, Flag, Id, Int64, Message, WireError
 
 
 class PlcTrigger(Message):
@@ -32,8 +32,8 @@ class PlcReject(Message):
     """What the reject sensor saw. cmd: a reject was commanded; conf: the sensor confirmed it."""
 
     id: Id
-    cmd: Literal[0, 1]
-    conf: Literal[0, 1]
+    cmd: Flag
+    conf: Flag
     t: EpochMs | None = None
 
 

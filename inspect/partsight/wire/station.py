@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from partsight.domain.status import Mode, StationState, StationStatus
-from partsight.wire.message import EpochMs, Message, clean, epoch_ms, rfc3339
+from partsight.wire.message import EpochMs, Flag, Message, Version, clean, epoch_ms, rfc3339
 
 SCHEMAS: dict[str, str] = {"verdict": "1", "state": "1", "result": "vi.result/1", "event": "vi.event/1"}
 """Which version of each payload this software writes."""
@@ -22,7 +22,7 @@ SCHEMAS: dict[str, str] = {"verdict": "1", "state": "1", "result": "vi.result/1"
 class Conn(Message):
     """Whether the station is on the broker; the broker itself publishes the last will with `online` false."""
 
-    v: Literal[1] = 1
+    v: Version = 1
     online: bool
     e: Annotated[int, Field(ge=0)]
     t: Annotated[EpochMs, Field(description="when it came online; in the last will, of the connection that was lost")]
@@ -48,7 +48,7 @@ class InfoModel(Message):
 class Info(Message):
     """The birth message: who this station is and what it runs with."""
 
-    v: Literal[1] = 1
+    v: Version = 1
     e: Annotated[int, Field(ge=0)]
     station: str
     software: Annotated[str, Field(description="partsight and its version")]
@@ -66,25 +66,25 @@ class Info(Message):
 class State(Message):
     """The station's state in our words and in PackML's."""
 
-    v: Literal[1] = 1
+    v: Version = 1
     e: Annotated[int, Field(ge=0)]
     st: StationState
     packml: int
     packml_name: str
-    ready: Literal[0, 1]
+    ready: Flag
     err: Annotated[int, Field(description="reason code of what made it ERROR or SUSPENDED, 0 for none")]
     err_txt: str
     recipe: Annotated[str, Field(description="name@revision")]
     model: str
     mode: Mode
     since: Annotated[str, Field(description="RFC 3339, UTC")]
-    line_stop_req: Literal[0, 1]
+    line_stop_req: Flag
 
 
 class Count(Message):
     """Counters, monotonic within an epoch. `triggers == ok + ng + review + invalid + in_flight`, always."""
 
-    v: Literal[1] = 1
+    v: Version = 1
     e: Annotated[int, Field(ge=0)]
     triggers: int
     ok: int
@@ -102,7 +102,7 @@ class Count(Message):
 class RecipeMessage(Message):
     """The active recipe and model."""
 
-    v: Literal[1] = 1
+    v: Version = 1
     e: Annotated[int, Field(ge=0)]
     recipe: Annotated[str, Field(description="name@revision")]
     recipe_id: int

@@ -107,8 +107,7 @@ class Desk:
 
     def job_of(self, inspection: Inspection) -> Job:
         """The job that this result belongs to."""
-        key = (inspection.trigger.epoch, inspection.trigger.id)
-        return self._jobs.pop(key, None) or self._continuous or Job("")
+        return self._jobs.pop((inspection.trigger.epoch, inspection.trigger.id), self._continuous)
 
     def finished(self, inspection: Inspection) -> None:
         """A result is there: a single job ends with its own."""

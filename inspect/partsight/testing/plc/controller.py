@@ -119,6 +119,9 @@ class LineController:
             return
         if self._register.see_epoch(beat.epoch):
             self._acknowledged = self._too_late = 0
+            if beat.newest_id:
+                # Others have triggered it before: which part of its life is under the camera is not known.
+                self._register.uncounted.add(beat.epoch)
         before = self._beat
         if before is None or (before.epoch, before.count) != (beat.epoch, beat.count):
             self._heard_ns = now

@@ -15,12 +15,13 @@ class LinkUnavailable(PartsightError):
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """The station's heartbeat: it lives as long as (epoch, count) changes."""
+    """The station's heartbeat: it lives as long as (epoch, count) changes. newest_id: trigger it took last, 0 none."""
 
     epoch: int
     count: int
     ready: bool
     packml: int
+    newest_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

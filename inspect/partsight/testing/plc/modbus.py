@@ -65,8 +65,8 @@ class ModbusLink:
         if words is None:
             return heard
         status, epoch = Status(words[Read.STATUS]), words[Read.EPOCH]
-        online = Status.ONLINE in status
-        heard.append(Beat(epoch, words[Read.HEARTBEAT], online and Status.READY in status, words[Read.PACKML]))
+        ready = Status.ONLINE in status and Status.READY in status
+        heard.append(Beat(epoch, words[Read.HEARTBEAT], ready, words[Read.PACKML], words[Read.TRIGGER_ID]))
         heard.append(StationWord(Status.ERROR in status, Status.LINE_STOP in status))
         heard += self._results(epoch)
         return heard

@@ -156,7 +156,8 @@ def read_message(leaf: str, payload: bytes) -> Heard | None:
                 _whole(body, "e"), _whole(body, "id"), _whole(body, "a"), _whole(body, "r"), _whole(body, "c")
             )
         if leaf == "hb":
-            return Beat(_whole(body, "e"), _whole(body, "n"), _whole(body, "rdy") == 1, _whole(body, "packml"))
+            ready, newest = _whole(body, "rdy") == 1, _whole(body, "id")
+            return Beat(_whole(body, "e"), _whole(body, "n"), ready, _whole(body, "packml"), newest)
         if leaf == "trigack" and body.get("st") in ("latched", "missed"):
             return Latch(_whole(body, "id"), body["st"] == "latched")
         if leaf == "state":

@@ -82,12 +82,13 @@ def distance(now: int, then: int) -> int:
 
 
 class ShiftRegister:
-    """Parts in belt order. gate_counts: from part sensor to gate."""
+    """Parts in belt order. gate_counts: from part sensor to gate. uncounted: epochs whose triggers are not all ours."""
 
     def __init__(self, gate_counts: int, policy: Policy = Policy.PASS_ONLY) -> None:
         self.policy = policy
         self.epoch = 0
         self.last_action: int | None = None
+        self.uncounted: set[int] = set()
         self._gate_counts = gate_counts
         self._cells: deque[Cell] = deque()
 
@@ -150,9 +151,8 @@ class ShiftRegister:
         while self._cells and distance(encoder, self._cells[0].encoder) >= self._gate_counts:
             cell = self._cells.popleft()
             passed, why = self._decide(cell, trusted)
-            passages.append(
-                Passage(cell.number, cell.epoch, cell.id, passed, why, cell.encoder, cell.latched, cell.action)
-            )
+            latched = None if cell.epoch in self.uncounted else cell.latched
+            passages.append(Passage(cell.number, cell.epoch, cell.id, passed, why, cell.encoder, latched, cell.action))
         return passages
 
     def _decide(self, cell: Cell, trusted: bool) -> tuple[bool, str]:
