@@ -29,7 +29,7 @@ lint:  ## The checks of `make test` without the tests
 test-training:  ## Tests that need torch and ultralytics, in an environment outside the checkout
 	@scripts/setup.sh training
 	PYTHONPATH="$(CURDIR)/inspect" YOLO_AUTOINSTALL=false YOLO_OFFLINE=true \
-		"$(TRAINING)/bin/python" -m pytest tests/training $(ARGS)
+		"$(TRAINING)/bin/python" -m pytest tests/training tests/station/test_bench_peers.py $(ARGS)
 
 proof:  ## The slow proofs
 	@scripts/setup.sh test
@@ -37,11 +37,8 @@ proof:  ## The slow proofs
 
 bench:  ## The figures of README, measured here
 	@scripts/setup.sh training
-	@set -e; for script in benchmarks/*.py; do \
-		echo "== $$script"; \
-		PYTHONPATH="$(CURDIR)/inspect" YOLO_AUTOINSTALL=false YOLO_OFFLINE=true \
-			"$(TRAINING)/bin/python" "$$script" $(ARGS); \
-	done
+	PYTHONPATH="$(CURDIR)/inspect" YOLO_AUTOINSTALL=false YOLO_OFFLINE=true \
+		"$(TRAINING)/bin/python" benchmarks $(ARGS)
 
 lock:  ## Remake requirements/ from pyproject.toml (ARGS=--upgrade: newest releases)
 	@scripts/setup.sh test

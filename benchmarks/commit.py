@@ -25,7 +25,8 @@ from partsight.domain.reasons import defect_code
 from partsight.domain.trigger import Trigger, TriggerKind
 from partsight.domain.verdict import Action, Finding, RecipeRef, Result, Verdict
 from partsight.domain.views import Alignment, ImageFacts, View
-from partsight.outputs.records import Durability, SqliteRecords, uuid7
+from partsight.domain.uid import uuid7
+from partsight.outputs.records import Durability, SqliteRecords
 
 NAMES = ("open", "short", "mousebite", "spur", "copper", "pin-hole")
 MODEL = ModelRef("pcb", "a" * 64, "onnx", "float32")

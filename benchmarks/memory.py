@@ -122,10 +122,10 @@ def watch(file: Path, parts: int) -> tuple[list[Sample], float, int]:
         finally:
             process.terminate()
             status = process.wait(60)
-    if status or not samples:
-        raise RuntimeError(
-            f"the station ended with status {status}: {file.with_suffix('.log').read_text('utf-8')[-2000:]}"
-        )
+    lines = counted.read_bytes().count(b"\n")
+    if status or not samples or lines < parts:
+        end = file.with_suffix(".log").read_text("utf-8")[-2000:]
+        raise RuntimeError(f"the station ended with status {status} after {lines} of {parts} verdicts: {end}")
     return samples, time.monotonic() - began, status
 
 

@@ -125,6 +125,10 @@ class Rig:
     def write(self, address: int, *values: int) -> None:
         answer = self.client.write_registers(address, list(values))
         assert not answer.isError(), answer
+        self.settle()
+
+    def settle(self) -> None:
+        """Until nothing waits to be carried out or written."""
         end = time.monotonic() + 5
         while self.output.health().commands_waiting:
             assert time.monotonic() < end, "a command does not end"
@@ -144,14 +148,20 @@ def rig() -> Iterator[Callable[..., Rig]]:
     """`rig(**settings)`: a running server on a free loopback port."""
     running: list[Rig] = []
 
-    def make(sink: RecordingStation | None = None, *, acknowledge: bool = False, **settings: Any) -> Rig:
+    def make(
+        sink: RecordingStation | None = None,
+        *,
+        acknowledge: bool = False,
+        audit: Callable[[str, str], None] | None = None,
+        **settings: Any,
+    ) -> Rig:
         audited: list[tuple[str, str]] = []
         faults: list[tuple[str, str, str]] = []
         output = ModbusOutput(
             ModbusSettings(enabled=True, port=0, **settings),
             acknowledge=acknowledge,
             configuration="c" * 64,
-            audit=lambda source, what: audited.append((source, what)),
+            audit=audit or (lambda source, what: audited.append((source, what))),
             on_fault=lambda key, text, cure: faults.append((key, text, cure)),
         )
         station = sink or RecordingStation(status())

@@ -127,6 +127,19 @@ def test_a_command_that_raises_is_a_fault_and_the_next_is_carried_out(rig: Make)
     assert line.station.without_beats == [Reset(SOURCE)]
 
 
+def test_an_audit_that_cannot_be_written_is_a_fault_and_hangs_up_on_nobody(rig: Make) -> None:
+    def full(source: str, what: str) -> None:
+        raise OSError("no space left")
+
+    line = rig(audit=full)
+    line.pulse(CHALLENGE)
+    line.pulse(CLEAR)
+    assert line.station.without_beats == [Reset(SOURCE)]
+    assert [key for key, _, _ in line.faults] == ["modbus/failed"] * 2
+    assert "no space left" in line.faults[0][1]
+    assert line.read(0) == [1]
+
+
 def test_every_change_of_the_plcs_heartbeat_is_a_sign_of_life(rig: Make) -> None:
     line = rig()
     for beat in (1, 2, 2, 2, 3):

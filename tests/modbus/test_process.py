@@ -78,6 +78,7 @@ def test_strangers_are_hung_up_on_counted_and_audited_once(rig: Make, wait_until
             with suppress(ConnectionResetError):
                 assert stranger.recv(100) == b""
     wait_until(lambda: line.output.health().refused == 3)
+    line.settle()
     assert line.audited == [("modbus/127.0.0.2", "connection refused: its address is not in modbus.peers")]
     assert line.station.without_beats == []
     assert line.read(0) == [1]
@@ -91,6 +92,7 @@ def test_more_connections_than_allowed_are_refused(rig: Make, wait_until: Make) 
         with third, suppress(ConnectionResetError):
             assert third.recv(1) == b""
     wait_until(lambda: line.output.health().connections == 1, what="a place is free again")
+    line.settle()
     assert "modbus.connections" in line.audited[0][1]
 
 

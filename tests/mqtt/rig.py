@@ -24,6 +24,7 @@ from partsight.domain.trigger import Trigger, TriggerKind
 from partsight.domain.uid import uuid7
 from partsight.domain.verdict import Action, RecipeRef, Result, Verdict, invalid
 from partsight.outputs.mqtt import About, MqttOutput, MqttSettings
+from partsight.outputs.mqtt.port import OutboxRecords
 from partsight.outputs.records.audit import AuditHead
 from partsight.station.clock import SystemClock
 
@@ -169,6 +170,10 @@ class Message:
     properties: Properties | None
 
 
+def _nodelay(_client: Any, _userdata: Any, sock: Any) -> None:
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 class Client:
     """Somebody else on the broker: subscribes at once, remembers everything; `publish` waits for nothing."""
 
@@ -185,7 +190,7 @@ class Client:
             protocol=paho.MQTTv5 if v5 else paho.MQTTv311,
         )
         self.paho.reconnect_delay_set(1, 1)
-        self.paho.on_socket_open = lambda _c, _u, sock: sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.paho.on_socket_open = _nodelay
         self.paho.on_connect = lambda c, *_: c.subscribe([(t, 1) for t in topics]) if topics else ready.set()
         self.paho.on_subscribe = lambda *_: ready.set()
         self.paho.on_message = self._on_message
@@ -247,17 +252,17 @@ def settings(port: int, **changes: Any) -> MqttSettings:
 
 
 @contextmanager
-def rig(port: int, *, outbox: Outbox | None = None, sink: Sink | None = None, **changes: Any) -> Iterator[Rig]:
+def rig(port: int, *, outbox: OutboxRecords | None = None, sink: Sink | None = None, **changes: Any) -> Iterator[Rig]:
     """An output that runs; it must end when it is told to."""
-    outbox, sink = outbox or Outbox(), sink or Sink()
-    found = Rig.__new__(Rig)
+    sink = sink or Sink()
+    records = outbox if outbox is not None else Outbox()
     faults: list[tuple[str, str, str]] = []
     troubles: list[tuple[str, str, str]] = []
     cleared: list[str] = []
     output = MqttOutput(
         settings(port, **changes),
         "test",
-        outbox,
+        records,
         CLOCK,
         about=About("partsight test"),
         on_fault=lambda *a: faults.append(a),
@@ -265,7 +270,7 @@ def rig(port: int, *, outbox: Outbox | None = None, sink: Sink | None = None, **
         on_clear=cleared.append,
     )
     output.attach(sink)
-    found = Rig(output, sink, outbox, faults, troubles, cleared)
+    found = Rig(output, sink, records if isinstance(records, Outbox) else Outbox(), faults, troubles, cleared)
     output.start()
     try:
         yield found

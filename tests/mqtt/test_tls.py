@@ -49,7 +49,7 @@ def test_a_station_with_its_certificate(mosquitto: Brokers, plant: Path, wait_un
     [(["other.example"], 30, "not valid for|doesn't match|mismatch"), (["127.0.0.1"], 0, "expired")],
     ids=["for another host", "expired"],
 )
-def test_a_brokers_certificate_that_does_not_hold(
+def test_a_brokers_certificate_that_does_not_hold(  # noqa: PLR0917 - fixtures and parameters
     mosquitto: Brokers, tmp_path: Path, wait_until: Wait, hosts: list[str], days: int, told: str
 ) -> None:
     issue(tmp_path / "pki", hosts, ["station"], days)

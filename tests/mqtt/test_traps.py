@@ -122,8 +122,16 @@ def test_5_no_deadlock_between_publishing_and_acknowledgements(
     outbox = Outbox()
     with rig(port, outbox=outbox, verdict_qos=1) as station:
         wait_until(lambda: station.output.health().connected)
-        threads = [threading.Thread(target=lambda: [station.output.publish(inspection(7)) for _ in range(500)])]
-        threads += [threading.Thread(target=lambda: [outbox.add() for _ in range(500)]) for _ in range(2)]
+
+        def publish() -> None:
+            for _ in range(500):
+                station.output.publish(inspection(7))
+
+        def record() -> None:
+            for _ in range(500):
+                outbox.add()
+
+        threads = [threading.Thread(target=work) for work in (publish, record, record)]
         for thread in threads:
             thread.start()
         for thread in threads:

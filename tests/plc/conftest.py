@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from partsight.testing.broker import MosquittoBroker, free_port
-from partsight.testing.plc import Link, ModbusLink, MqttLink
+from partsight.testing.plc import Link
+from partsight.testing.plc.modbus import ModbusLink
+from partsight.testing.plc.mqtt import MqttLink
 
 PREFIX = "plant/area/line1/station1/vi"
 SOURCE = Path(__file__).parents[2] / "inspect"

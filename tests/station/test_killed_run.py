@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import random
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,19 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.station.kill_run import SIMULATED, Books, records_of, station, write_station
+from tests.station.kill_run import NO_STOPS, SIMULATED, Books, records_of, station, write_station
 
 from partsight.domain.errors import RecordsUnavailable
 from partsight.domain.reasons import Reason
 from partsight.domain.verdict import Action, Result
 from partsight.outputs.records import RecordsReader
 
-MIB = 1 << 20
 PIPE_BYTES = 4096
+REST_BYTES = 256 << 10
 
 # Large pictures come slower than they are asked for, so that some part is always on its way.
-BUSY = SIMULATED.replace("128", "1024")
-DEADLINE_MS = 600.0
+BUSY = SIMULATED.replace("128", "2048")
+DEADLINE_MS = 1000.0
 STOPPED_S = 3.0
 
 
@@ -89,7 +90,13 @@ def test_sigterm_while_it_starts_ends_it(tmp_path: Path, wait_until: Callable[..
 
 def stop_and_go_on(folder: Path, stops: int, seed: int) -> None:
     """SIGSTOP for longer than every deadline: what was under way then must not pass when the process goes on."""
-    config = write_station(folder, camera=BUSY, deadline_ms=DEADLINE_MS, trigger='kind = "timer"\nperiod_ms = 15')
+    config = write_station(
+        folder,
+        camera=BUSY,
+        deadline_ms=DEADLINE_MS,
+        trigger='kind = "timer"\nperiod_ms = 15\nqueue = 3',
+        line=NO_STOPS + "self_test_parts = 0\n",  # stops are not the lane's own slowness
+    )
     chance = random.Random(seed)
     resumed: list[tuple[int, datetime]] = []
     with station(config) as run:
@@ -132,11 +139,11 @@ def test_rule_3_twenty_stops(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 MiB of its own: room for the ballast of 32 and some records."""
+    """A file system of 112 MiB of its own: the ballast of 32 MiB is kept where three times as much is free."""
     place = tmp_path / "disk"
     place.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64m", "none", str(place)], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=112m", "none", str(place)], capture_output=True, text=True, check=False
     )
     if mounted.returncode:
         pytest.skip(f"NOT TESTED: a full disk needs the right to mount a tmpfs here: {mounted.stderr.strip()}")
@@ -147,15 +154,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path) -> Path:
-    """Take every byte that is left, as another program's log would."""
+    """Take what is free now, as another program's log would, but not the ballast that the station then gives up."""
     path = disk / "other.log"
-    with path.open("wb", buffering=0) as file:
-        for size in (MIB, 4096, 1):
-            try:
-                while True:
-                    file.write(os.urandom(size))
-            except OSError:
-                continue
+    with path.open("wb") as file:
+        # The rest is for what the station writes meanwhile; it is used up in a moment.
+        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk).free - REST_BYTES)
     return path
 
 
@@ -183,6 +186,7 @@ def test_rule_5_a_full_disk_stops_images_never_verdicts_is_told_and_heals(
         before = len(run.verdicts)
         wait_until(lambda: told("fault", "images"), 20, "the fault of the images is told")
         assert run.wait_for_verdicts(before + 30), run.told
+        meanwhile = run.verdicts[before : before + 30]
         log.unlink()
         kept = images()
         wait_until(lambda: told("fault is over", "images"), 20, "the fault is over")
@@ -191,8 +195,9 @@ def test_rule_5_a_full_disk_stops_images_never_verdicts_is_told_and_heals(
     assert "free" in told("fault", "images")[0]["cure"]
     books = Books(data)
     books.after(run)
-    counts = books.close()
-    assert counts[Result.OK] > 20, "verdicts went on"
+    books.close()
+    assert Reason.RECORD_FAILED not in {line["code"] for line in meanwhile}
+    assert sum(line["action"] == "pass" for line in meanwhile) > 5, meanwhile
     assert set(records_of(data)) == {line["sequence"] for line in run.verdicts}
 
 

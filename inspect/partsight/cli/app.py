@@ -21,6 +21,9 @@ COMMANDS: dict[str, str] = {
     "show": "partsight.cli.show:show",
     "bench": "partsight.cli.bench:bench",
     "doctor": "partsight.cli.doctor:doctor",
+    "plc-simulator": "partsight.cli.plc_simulator:plc_simulator",
+    "mqtt": "partsight.cli.mqtt:app",
+    "audit": "partsight.cli.audit:app",
 }
 
 EXIT_MISTAKE = 2
@@ -58,7 +61,11 @@ def _app(arguments: list[str]) -> typer.Typer:
     app.callback()(_options)
     for name in [called] if called in COMMANDS else COMMANDS:
         module, _, function = COMMANDS[name].partition(":")
-        app.command(name)(getattr(import_module(module), function))
+        found = getattr(import_module(module), function)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
     return app
 
 

@@ -108,7 +108,9 @@ def open_peer(name: str, spec: ModelSpec, weights: Path | None, threads: int, fo
         )[0]
 
     predict(np.full((spec.height, spec.width, 3), spec.pad, np.uint8))
-    # Only now: importing ultralytics has set OpenCV to one thread, and its first call torch to all cores but one.
+    # Only now: importing ultralytics has set OpenCV to one thread, and its first call torch to all cores but one. For
+    # the other runtimes torch only prepares the images; more threads made that slower on a busy machine: its own choice
+    # stays.
     cv2.setNumThreads(threads or cores())
     if name == "pytorch":
         return Peer(name, _torch_threads(threads), predict)

@@ -68,10 +68,10 @@ class Probe:
             yield Finding(
                 "encryption", "warn", "the connection is not encrypted", "`partsight mqtt certificates`, [mqtt.tls]"
             )
-        yield from self._round_trips(a, b)
-        yield from self._rights(rights)
-        yield from self._queues(burst)
-        yield from self._second_client()
+        yield from self.round_trips(a, b)
+        yield from self.rights(rights)
+        yield from self.queues(burst)
+        yield from self.second_client()
 
     def _connect(self, name: str) -> Session:
         session = Session(self._settings, None, client_id=name)
@@ -86,7 +86,8 @@ class Probe:
 
     # round trip and NODELAY
 
-    def _round_trips(self, a: Session, b: Session) -> Iterator[Finding]:
+    def round_trips(self, a: Session, b: Session) -> Iterator[Finding]:
+        """Question and answer between two clients, at QoS 0 and 1; the difference shows a broker without NODELAY."""
         there, back = (self._topics.of(f"rsp/{name}") for name in self._names)
         if not (self._subscribe(b, there) and self._subscribe(a, back)):
             yield Finding("round trip", "unknown", f"may not read {back}", "let this user read rsp/+")
@@ -124,7 +125,8 @@ class Probe:
 
     # rights
 
-    def _rights(self, rights: Rights) -> Iterator[Finding]:
+    def rights(self, rights: Rights) -> Iterator[Finding]:
+        """Tries each topic of a role. Raises ConnectionEnded."""
         session = self._connect(f"{self._names[0]}-r")
         refused = [leaf for leaf in rights.reads if not self._subscribe(session, self._topics.of(leaf))]
         if refused:
@@ -166,7 +168,8 @@ class Probe:
 
     # queues
 
-    def _queues(self, burst: int) -> Iterator[Finding]:
+    def queues(self, burst: int) -> Iterator[Finding]:
+        """Does the broker keep what it acknowledged for a client that is slow? Raises ConnectionEnded."""
         sender, slow = self._connect(f"{self._names[0]}-q"), self._connect(f"{self._names[1]}-q")
         topic = self._topics.of(f"rsp/{self._names[1]}-q")
         if not self._subscribe(slow, topic):
@@ -195,7 +198,8 @@ class Probe:
 
     # the station's own name
 
-    def _second_client(self) -> Iterator[Finding]:
+    def second_client(self) -> Iterator[Finding]:
+        """Takes the station's own name for a moment, unless a station is online. Raises ConnectionEnded."""
         name = self._settings.client_id
         online = self._online()
         if online:

@@ -16,6 +16,7 @@ import typer
 from partsight.cli.logs import set_up_logs
 from partsight.cli.tables import account_as_dict
 from partsight.daemon.run import run as run_station
+from partsight.daemon.run import verdicts_given
 from partsight.daemon.site import load_site
 from partsight.domain.inspection import Inspection
 from partsight.domain.messages import Event, FaultCleared, FaultRaised
@@ -127,7 +128,7 @@ def run(
     set_up_logs(verbose=verbose)
     site = load_site(config)
     lines = VerdictLines() if as_json else None
-    status, line = run_station(site, parts=parts, outputs=[lines] if lines else [], tell=log_faults)
+    status, line = run_station(site, until=verdicts_given(parts), outputs=[lines] if lines else [], tell=log_faults)
     if lines is not None:
         lines.finish(account_as_dict(line.tally.account(), line.station.ledger.snapshot()))
     raise typer.Exit(status)

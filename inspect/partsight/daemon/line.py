@@ -20,6 +20,7 @@ from partsight.domain.messages import Event, SelectRecipe
 from partsight.domain.ports import Camera, Clock, Detector, Output
 from partsight.outputs.images import ArchivePolicy, ImageArchive
 from partsight.outputs.records import Durability, SqliteRecords
+from partsight.outputs.records.store import BALLAST_BYTES
 from partsight.recipes import Recipe, load_recipe
 from partsight.station.clock import SystemClock
 from partsight.station.judge import Judge
@@ -155,7 +156,8 @@ def _open_archive(site: Site, records: SqliteRecords) -> ImageArchive | None:
         return None
     policy = ArchivePolicy(
         budget_bytes=int(images.budget_mb * MB),
-        min_free_bytes=int(images.keep_free_mb * MB),
+        # Never less than the ballast: what it frees on a full disk is for records, not for more images (rule 5).
+        min_free_bytes=max(int(images.keep_free_mb * MB), BALLAST_BYTES),
         ok_share=images.ok_share,
     )
     return ImageArchive(site.config.station.data, records, policy)

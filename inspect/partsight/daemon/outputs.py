@@ -107,11 +107,14 @@ def _mqtt(site: Site, settings: Any, records: SqliteRecords, clock: Clock, relay
 def _modbus(site: Site, settings: Any, records: SqliteRecords, clock: Clock, relay: FaultRelay) -> RunningOutput:
     from partsight.outputs.modbus import ModbusOutput
 
+    def audit(source: str, what: str) -> None:
+        records.audit("plc", source, what)
+
     return ModbusOutput(
         settings,
         acknowledge=site.config.line.acknowledge == "required",
         configuration=configuration_hash(site),
-        audit=lambda source, what: records.audit("plc", source, what),
+        audit=audit,
         on_fault=relay.trouble,
         on_clear=relay.clear,
         monotonic_ns=clock.monotonic_ns,

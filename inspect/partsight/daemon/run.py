@@ -30,12 +30,12 @@ EXIT_SURVIVORS = 75
 def run(
     site: Site,
     *,
-    parts: int | None = None,
+    until: Callable[[Line], bool] = lambda _: False,
     outputs: Sequence[Output] = (),
     tell: Callable[[Event], None] = lambda _: None,
     each_loop: Callable[[Line], None] = lambda _: None,
 ) -> tuple[int, Line]:
-    """Run a station until a signal, the end of its source, or `parts` verdicts. The exit status, and the closed line.
+    """Run a station until a signal, the end of its source, or `until` says so. The exit status, and the closed line.
 
     each_loop: called about ten times a second in the main thread, to show what goes on.
     """
@@ -51,7 +51,7 @@ def run(
         upkeep = threading.Thread(target=_upkeep, args=(line, stop), name="upkeep", daemon=True)
         upkeep.start()
         notify("READY=1")
-        _loop(line, stop, parts, each_loop)
+        _loop(line, stop, until, each_loop)
         notify("STOPPING=1")
         stop.set()
         survivors = line.close()
@@ -62,7 +62,17 @@ def run(
     return (EXIT_SURVIVORS if survivors else EXIT_OK), line
 
 
-def _loop(line: Line, stop: threading.Event, parts: int | None, each_loop: Callable[[Line], None]) -> None:
+def verdicts_given(parts: int | None) -> Callable[[Line], bool]:
+    """For `run`: until so many parts have their verdict; None never ends."""
+
+    def ended(line: Line) -> bool:
+        counters = line.station.ledger.snapshot()
+        return parts is not None and counters.triggers - counters.in_flight >= parts
+
+    return ended
+
+
+def _loop(line: Line, stop: threading.Event, until: Callable[[Line], bool], each_loop: Callable[[Line], None]) -> None:
     feed_s = watchdog_period_s()
     fed = time.monotonic()
     while not stop.is_set():
@@ -73,8 +83,7 @@ def _loop(line: Line, stop: threading.Event, parts: int | None, each_loop: Calla
             notify("WATCHDOG=1")
             fed = time.monotonic()
         each_loop(line)
-        counters = line.station.ledger.snapshot()
-        if line.station.source_ended or (parts is not None and counters.triggers - counters.in_flight >= parts):
+        if line.station.source_ended or until(line):
             return
         stop.wait(LOOP_S)
 

@@ -17,8 +17,11 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 from partsight.domain.errors import PartsightError
+
+B = TypeVar("B", bound="_ChildBroker")
 
 START_S = 10.0
 STOP_S = 10.0
@@ -123,6 +126,10 @@ class _ChildBroker:
         if process.stdin is not None:
             process.stdin.close()
 
+    def __enter__(self: B) -> B:
+        self.start()
+        return self
+
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
 
@@ -173,10 +180,6 @@ class MosquittoBroker(_ChildBroker):
         file.write_text("\n".join(self._lines) + "\n", encoding="utf-8")
         return [program, "-c", str(file)]
 
-    def __enter__(self) -> MosquittoBroker:
-        self.start()
-        return self
-
 
 class IotcoreBroker(_ChildBroker):
     """iotcore (rumqttd): `port` speaks MQTT 3.1.1, `port_v5` MQTT 5; both share topics. Holds everything in memory."""
@@ -209,10 +212,6 @@ class IotcoreBroker(_ChildBroker):
             "from iotcore._serve import main; main()"
         )
         return [sys.executable, "-c", code, json.dumps({"config_path": str(file)})]
-
-    def __enter__(self) -> IotcoreBroker:
-        self.start()
-        return self
 
 
 Broker = MosquittoBroker | IotcoreBroker

@@ -9,6 +9,7 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -18,7 +19,7 @@ from partsight.outputs.modbus.sparing import Audit
 
 log = structlog.get_logger(__name__)
 
-WAITING = 16
+WAITING = 64
 ClerksCommand = Start | Stop | Reset | SelectRecipe | Challenge
 
 
@@ -38,11 +39,12 @@ class Clerk:
         self._audit = audit
         self._on_fault = on_fault
         self._sink: CommandSink | None = None
-        self._errands: queue.Queue[Errand | None] = queue.Queue(WAITING)
+        self._work: queue.Queue[tuple[str, Callable[[], None]] | None] = queue.Queue(WAITING)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="modbus-commands", daemon=True)
         self.given = 0
         self.finished = 0
+        self.failed = 0
         self.done = 0
         self.refused = 0
 
@@ -58,17 +60,25 @@ class Clerk:
         """What waits is not begun any more. False where a command did not end in time."""
         self._stopping.set()
         try:
-            self._errands.put_nowait(None)
+            self._work.put_nowait(None)
         except queue.Full:
-            log.warning("modbus commands are given up", waiting=self._errands.qsize())
+            log.warning("modbus commands are given up", waiting=self._work.qsize())
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def give(self, errand: Errand) -> bool:
         """False where too many wait."""
+        return self._put(errand.what, partial(self._carry_out, errand))
+
+    def note(self, source: str, what: str) -> None:
+        """Write into the audit. Where even this waits for too much it goes to the log alone."""
+        if not self._put("audit", partial(self._audit, source, what)):
+            log.warning("not in the audit: too much waits to be written", source=source, what=what)
+
+    def _put(self, name: str, work: Callable[[], None]) -> bool:
         try:
-            self._errands.put_nowait(errand)
+            self._work.put_nowait((name, work))
         except queue.Full:
             return False
         self.given += 1
@@ -76,16 +86,17 @@ class Clerk:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            errand = self._errands.get()
-            if errand is None or self._stopping.is_set():
+            taken = self._work.get()
+            if taken is None or self._stopping.is_set():
                 return
+            name, work = taken
             try:
-                self._carry_out(errand)
-            except Exception as error:  # the thread's top: this command fails, the next may not
-                self.refused += 1
-                text = f"a Modbus command could not be carried out: {errand.what}: {error!r}"
+                work()
+            except Exception as error:  # the thread's top: this one fails, the next may not
+                self.failed += 1
+                text = f"a Modbus command could not be carried out: {name}: {error!r}"
                 self._on_fault(text, "the log has the whole error; report it")
-                log.exception("modbus command failed", command=errand.what)
+                log.exception("modbus command failed", command=name)
             self.finished += 1
 
     def _carry_out(self, errand: Errand) -> None:

@@ -30,7 +30,9 @@ log = structlog.get_logger(__name__)
 
 BEAT_S = 0.1
 RETRY_S = 2.0
-FAULT = "modbus"
+TROUBLE, FAULT = "modbus", "modbus/failed"
+
+Report = Callable[[str, str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,9 @@ class ModbusOutput:
         overwritten.
     configuration: text whose CRC-16 a PLC may compare (the configuration's hash).
     audit: told (source, what was asked and what came of it), for all but triggers, acknowledgements and heartbeats.
-    on_fault, on_clear: told what people must know (key, text, cure), and when it is over.
+    on_fault(key, text, cure): something failed for a reason that nobody foresaw; the station must become ERROR.
+    on_trouble(key, text, cure), on_clear(key): the port cannot be opened, and is open again; without on_trouble that
+        is a fault too. All of them come from threads of ours.
     """
 
     def __init__(
@@ -71,16 +75,18 @@ class ModbusOutput:
         configuration: str = "",
         clock_ok: Callable[[], bool] = lambda: True,
         audit: Audit = lambda _source, _what: None,
-        on_fault: Callable[[str, str, str], None] = lambda _key, _text, _cure: None,
+        on_fault: Report = lambda _key, _text, _cure: None,
+        on_trouble: Report | None = None,
         on_clear: Callable[[str], None] = lambda _key: None,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._settings = settings
-        self._sparing = Sparing(audit, monotonic_ns)
         self._on_fault = on_fault
+        self._on_trouble = on_trouble or on_fault
         self._on_clear = on_clear
         self._image = Image(acknowledge, configuration, clock_ok, monotonic_ns)
         self._clerk = Clerk(audit, self._fault)
+        self._sparing = Sparing(self._clerk.note, monotonic_ns)
         self._desk = Desk(settings, self._image, self._clerk, self._sparing, acknowledge=acknowledge)
         self._connections = Connections(self, settings.allows, settings.connections, on_refused=self._on_refused)
         self._sink: CommandSink | None = None
@@ -216,7 +222,7 @@ class ModbusOutput:
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
             bound = socket.create_server((address, settings.port), family=family, backlog=16)
         except OSError as error:
-            self._fault(
+            self._trouble(
                 f"Modbus cannot listen at {settings.interface}, port {settings.port}: {error}",
                 "see that the interface is up and no other program has the port; it is tried again by itself",
             )
@@ -226,7 +232,7 @@ class ModbusOutput:
         self._port = int(bound.getsockname()[1])
         if self._problem[0]:
             self._problem = ("", "")
-            self._on_clear(FAULT)
+            self._on_clear(TROUBLE)
         log.info("modbus listens", address=address, port=self._port)
         return server
 
@@ -252,9 +258,12 @@ class ModbusOutput:
             log.warning("modbus connection refused", peer=peer, why=why)
 
     def _fault(self, text: str, cure: str) -> None:
+        self._on_fault(FAULT, text, cure)
+
+    def _trouble(self, text: str, cure: str) -> None:
         if self._problem[0] != text:
             self._problem = (text, cure)
-            self._on_fault(FAULT, text, cure)
+            self._on_trouble(TROUBLE, text, cure)
 
 
 async def _within(event: asyncio.Event, seconds: float) -> bool:

@@ -142,6 +142,7 @@ class Exchange:
         self._send_acks()
         self._send_answers()
         self._send_presence()
+        self._desk.feeder.kick()
         return self._send_rows(now)
 
     def _open(self, reserved: int = 0) -> bool:

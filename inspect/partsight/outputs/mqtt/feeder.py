@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from partsight.domain.errors import RecordsError
+from partsight.domain.errors import RecordsError, RecordsUnavailable
 from partsight.outputs.mqtt.port import OutboxRecords, Row
-from partsight.wire.message import WireError
 
 READ_AHEAD = 400
 CHUNK = 200
-ACK_PERIOD_S = 0.2
+ACK_PERIOD_S = 0.5
 POLL_S = 0.5
 RETRY_S = 1.0
 DIGEST_S = 3600.0
@@ -61,6 +60,7 @@ class Feeder:
         self._after = after
         self._generation = 0
         self._more = True
+        self._poked = False
         self._replay: deque[Row] = deque()
         self._replay_next = self._replay_to = 0
         self._acks: dict[str, int] = {}
@@ -161,10 +161,19 @@ class Feeder:
             self._changed.notify()
 
     def poke(self) -> None:
-        """There are new rows: `on_outbox`."""
-        with self._changed:
-            self._more = True
-            self._changed.notify()
+        """There are new rows: `on_outbox`, in the thread that has just committed.
+
+        Wakes nobody: the verdict of this very record comes next, and must not wait for a reader of records.
+        """
+        self._poked = True
+
+    def kick(self) -> None:
+        """Read what `poke` announced: the connection's thread calls it once the verdict is on its way."""
+        if self._poked:
+            self._poked = False
+            with self._changed:
+                self._more = True
+                self._changed.notify()
 
     def stop(self) -> None:
         """Store what waits, then end."""
@@ -200,7 +209,7 @@ class Feeder:
             self._write_notes()
             self._read_rows()
             self._read_replay()
-        except RecordsError as problem:
+        except RecordsUnavailable as problem:
             self._trouble("mqtt.records", f"the outgoing records cannot be read or marked: {problem}", "see the disk")
             with self._changed:
                 self._changed.wait_for(lambda: self._stopping, RETRY_S)
@@ -215,7 +224,9 @@ class Feeder:
             kind, data, at = self._events[0]
             try:
                 self._records.append_event(kind, data, at)
-            except WireError as problem:
+            except RecordsUnavailable:
+                raise
+            except RecordsError as problem:  # its data cannot be written at all: trying again would not help
                 self._notes.append(Note("partsight", f"an event {kind!r} could not be written: {problem}"))
             self._events.popleft()
 

@@ -119,7 +119,9 @@ class Session:
         if settings.username is not None:
             client.username_pw_set(settings.username, settings.password())
         if settings.tls is not None:
-            client.tls_set_context(settings.tls.context())
+            context = settings.tls.context()
+            context.sslsocket_class = _HandshakeOrClosed
+            client.tls_set_context(context)
         if will is not None:
             client.will_set(will.topic, will.payload, qos=1, retain=True)
         client.on_socket_open = _set_socket
@@ -290,6 +292,17 @@ def properties_for(session: Session, *, expiry_s: int | None = None, correlation
     if correlation:
         extra.CorrelationData = correlation
     return extra
+
+
+class _HandshakeOrClosed(ssl.SSLSocket):
+    """paho leaves a socket whose handshake failed to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
 
 
 def _set_socket(_client: Any, _userdata: Any, sock: Any) -> None:

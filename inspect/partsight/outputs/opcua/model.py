@@ -17,6 +17,7 @@ from partsight.outputs.opcua.states import AUTOMATIC, OUTER
 
 NAMESPACE = "urn:partsight:machine-vision:1"
 SYSTEM = "VisionSystem"
+SYSTEM_ID = 10_000
 
 _STRING = ua.VariantType.String
 _BINARY_ID = (
@@ -118,9 +119,12 @@ class Model:
 async def build(server: Server, methods: Mapping[str, Method]) -> Model:
     """Build everything. `methods`: a coroutine for each of the specification's methods that are there."""
     index = await server.register_namespace(NAMESPACE)
-    kinds = await _structures(server, index)
     types = await _types(server, index)
-    system = await server.nodes.objects.add_object(_id(0, index), f"{index}:{SYSTEM}", types["VisionSystemType"])
+    # The server numbers what it numbers itself from here on, clear of the specification's numbers.
+    system = await server.nodes.objects.add_object(
+        _id(SYSTEM_ID, index), f"{index}:{SYSTEM}", types["VisionSystemType"]
+    )
+    kinds = await _structures(server, index)
     machine = await _machine(system, index, "VisionStateMachine", types["VisionStateMachineType"])
     automatic = await _machine(
         machine, index, "AutomaticModeStateMachine", types["VisionAutomaticModeStateMachineType"]

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from partsight.outputs.opcua.service import Service
 
 QUEUE = 256
-RETRY_S = 5.0
+RETRY_S, LONGEST_RETRY_S = 2.0, 60.0
+"""Between tries, doubling: building the address space costs seconds of a core."""
 
 OnFault = Callable[[str, str, str], None]
 """Told `key`, `text` and `cure` of what stopped the server."""
@@ -129,6 +130,7 @@ class OpcUaOutput:
     # --- the server's thread ---------------------------------------------------------------------
 
     def _run(self, service: Service, sink: CommandSink) -> None:
+        pause_s = RETRY_S
         while not self._stopping.is_set():
             try:
                 asyncio.run(service.serve(sink, self._take, self._note, self._stopping))
@@ -139,7 +141,8 @@ class OpcUaOutput:
                 if self._on_fault is not None:
                     self._on_fault("opcua", f"the OPC UA server met an error: {defect!r}", "see the log; report it")
             self._note(listening=False, clients=0)
-            self._stopping.wait(RETRY_S)
+            self._stopping.wait(pause_s)
+            pause_s = min(LONGEST_RETRY_S, pause_s * 2)
 
     def _take(self) -> Inspection | None:
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -70,6 +71,7 @@ class Service:
     ) -> None:
         """Until `stopping`. Raises OSError where the address cannot be had."""
         self._shown, self._states = {}, None
+        self._try_address()
         server = await self._server()
         model = await build(server, self._methods(sink))
         configuration = kind("ConfigurationIdDataType")(
@@ -94,6 +96,17 @@ class Service:
                 await asyncio.sleep(TICK_S)
         finally:
             await server.stop()
+
+    def _try_address(self) -> None:
+        """Fail at once where the address cannot be had, not after the seconds that an address space takes."""
+        family, _, _, _, address = socket.getaddrinfo(
+            self._settings.host, self._settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            # As asyncio will do it: connections that linger from our last run are no hindrance.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen()
 
     async def _server(self) -> GuardedServer:
         server = GuardedServer(self._settings, self._users, asyncio.sleep)

@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from partsight.cameras.simulated.camera import SimulatedSettings
-from partsight.cameras.simulated.world import World
 from partsight.domain.frame import Truth as TruthOfFrame
 from partsight.domain.frame import TruthBox
 from partsight.outputs.records.reader import Query, RecordsReader
 from partsight.testing.plc.tracking import Passage
+
+if TYPE_CHECKING:
+    from partsight.cameras.simulated.camera import SimulatedSettings
 
 Truth = Callable[[Sequence[Passage]], list[bool | None]]
 """For each part: True where it was good, False where it must not pass, None where nobody knows."""
@@ -64,6 +66,8 @@ def planned_truth(settings: SimulatedSettings) -> Truth:
     The camera puts the next part under its lens at each trigger that the station latched, and begins anew where the
     station does. Where the station did not say whether it latched one, the numbers behind it are not known.
     """
+    from partsight.cameras.simulated.world import World  # brings OpenCV
+
     world = World(settings)
 
     def truth(passages: Sequence[Passage]) -> list[bool | None]:
