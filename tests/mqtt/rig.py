@@ -27,6 +27,7 @@ from partsight.outputs.mqtt import About, MqttOutput, MqttSettings
 from partsight.outputs.mqtt.port import OutboxRecords
 from partsight.outputs.records.audit import AuditHead
 from partsight.station.clock import SystemClock
+from partsight.wire.records import LineContext
 
 PREFIX = "acme/plant1/packing/line3/vi"
 RECIPE = RecipeRef("demo", 1, "0" * 64)
@@ -96,6 +97,7 @@ class Outbox:
 
     epoch: int = 1
     on_outbox: Callable[[], None] | None = None
+    context: Callable[[], LineContext] = field(default_factory=lambda: LineContext)
     rows: list[Row] = field(default_factory=list)
     acks: dict[str, int] = field(default_factory=dict)
     audited: list[tuple[str, str, Any]] = field(default_factory=list)
@@ -246,6 +248,7 @@ def settings(port: int, **changes: Any) -> MqttSettings:
         "backoff_min_s": 0.05,
         "backoff_max_s": 0.3,
         "connect_timeout_s": 1.0,
+        "stall_s": 1.0,
         "commands": ("start", "stop", "hold", "reset", "recipe", "trigger", "replay", "sync", "time"),
     }
     return MqttSettings.model_validate({**plain, **changes})

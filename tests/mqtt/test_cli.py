@@ -47,7 +47,7 @@ def _findings(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, str
 def test_check_is_content_with_a_good_broker(mosquitto: Brokers, tmp_path: Path) -> None:
     file = tmp_path / "station.toml"
     file.write_text(f'[mqtt]\nport = {mosquitto().port}\nprefix = "{PREFIX}"\nclient_id = "station"\nprotocol = "5"\n')
-    done = _mqtt("check", "--config", file, "--json")
+    done = _mqtt("check", "--config", file, "--json", "--burst", 500)
     assert done.returncode == 0, done.stderr
     found = _findings(done)
     assert {f["mark"] for f in found.values()} <= {"ok", "warn"}, found
@@ -59,7 +59,7 @@ def test_check_finds_what_is_wrong_with_a_broker_and_says_the_cure(mosquitto: Br
     broker = mosquitto(nodelay=False, max_queued=1000)
     with rig(broker.port) as station:
         wait_until(lambda: station.output.health().connected)
-        arguments = ("--port", broker.port, "--prefix", PREFIX, "--protocol", "5", "--json")
+        arguments = ("--port", broker.port, "--prefix", PREFIX, "--protocol", "5", "--json", "--burst", 1500)
         done = _mqtt("check", *arguments)
         assert station.output.health().connections == 1, "a check must not throw the station out"
     assert done.returncode == 1

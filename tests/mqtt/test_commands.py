@@ -170,11 +170,11 @@ def test_mqtt_5_answers_where_it_is_asked_to_but_only_below_rsp(port: int, clien
     line = client(port, f"{PREFIX}/#", v5=True)
     with rig(port, protocol="5"):
         wait_until(lambda: line.of("hb"))
-        for rid, topic in ((b"a", f"{PREFIX}/rsp/mine/7"), (b"b", f"{PREFIX}/verdict"), (b"c", "elsewhere")):
+        for rid, topic in ((b"a", f"{PREFIX}/rsp/mine-7"), (b"b", f"{PREFIX}/verdict"), (b"c", f"{PREFIX}/rsp/a/b")):
             extra = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's own
             extra.ResponseTopic = topic
             extra.CorrelationData = b"corr-" + rid
             line.publish("cmd/stop", b'{"v":1,"rid":"%s","client":"hmi"}' % rid, properties=extra)
-        wait_until(lambda: len(line.of("rsp/hmi")) == 2 and line.of("rsp/mine/7"))
-        assert line.of("rsp/mine/7")[0].properties.CorrelationData == b"corr-a"  # type: ignore[union-attr]
+        wait_until(lambda: len(line.of("rsp/hmi")) == 2 and line.of("rsp/mine-7"))
+        assert line.of("rsp/mine-7")[0].properties.CorrelationData == b"corr-a"  # type: ignore[union-attr]
         assert not line.of("verdict")

@@ -47,6 +47,7 @@ def test_a_line_gets_the_whole_contract(broker: tuple[int, str], client: Clients
         verdict = line.of("verdict")[0]
         assert (json.loads(verdict.payload)["id"], json.loads(verdict.payload)["a"]) == (7, 0)
         assert not verdict.retain
+        wait_until(lambda: line.of("trigack"))
         assert line.of("trigack")[0].payload == b'{"e":1,"id":7,"st":"latched"}'
 
         station.outbox.add(50)

@@ -88,6 +88,21 @@ def test_consumer_mode_survives_a_broker_without_memory(
     assert stored == set(range(1, 121))
 
 
+def test_records_name_the_batch_and_order_of_the_plc(
+    mosquitto: Brokers, client: Clients, records: SqliteRecords, wait_until: Wait
+) -> None:
+    broker = mosquitto()
+    line = client(broker.port, f"{PREFIX}/#")
+    with rig(broker.port, outbox=records) as station:
+        wait_until(lambda: line.of("hb"))
+        line.publish("plc/state", b'{"batch":"B77","order":"4711"}', retain=True)
+        wait_until(lambda: station.output.context().batch)
+        _commit(records, 1)
+        wait_until(lambda: line.of("result"))
+    told = json.loads(line.of("result")[0].payload)
+    assert (told["batch"], told["order"]) == ("B77", "4711")
+
+
 def test_a_restarted_station_goes_on_where_it_was(
     mosquitto: Brokers, client: Clients, tmp_path: Path, wait_until: Wait
 ) -> None:

@@ -110,7 +110,7 @@ class Served:
     async def client(
         self, user: str | None = None, password: str = PASSWORD, *, certificate: str = "", secure: bool = True
     ) -> AsyncIterator[Client]:
-        """Without a user: as a local client of an open server. With one: signed and encrypted, unless told otherwise."""
+        """Without a user: a local client of an open server. With one: signed and encrypted, unless told otherwise."""
         client = Client(self.url, timeout=10)
         if user is not None or certificate:
             client.application_uri = "urn:test:client"
@@ -129,7 +129,8 @@ class Served:
                 client.set_user(user)
                 client.set_password(password)
         async with client:
-            await client.load_data_type_definitions()
+            if secure:
+                await client.load_data_type_definitions()
             yield client
 
 
@@ -172,6 +173,12 @@ def secured(tmp_path_factory: pytest.TempPathFactory, wait_until: Any) -> Iterat
     for served in serve(folder, users=users, requests_per_s=2000):
         wait_until(lambda s=served: s.output.health().listening, timeout_s=60)
         yield served
+
+
+@pytest.fixture
+def bold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """asyncua's client goes on where it would stop by itself, so that every refusal seen is the server's."""
+    monkeypatch.setattr(Client, "find_endpoint", staticmethod(lambda endpoints, *_: endpoints[0]))
 
 
 @pytest.fixture(scope="session")

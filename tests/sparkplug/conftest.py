@@ -135,7 +135,9 @@ class Host:
         self.client.publish(f"spBv1.0/STATE/{self.name}", body, qos=1, retain=True).wait_for_publish(5)
 
     def send(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        self.client.publish(topic, payload, qos=1, retain=retain)
+        told = self.client.publish(topic, payload, qos=1, retain=retain)
+        if retain:
+            told.wait_for_publish(5)  # it must lie there before the node subscribes
 
     def ask_rebirth(self, *, value: bool = True, retain: bool = False) -> None:
         body = PAYLOAD()

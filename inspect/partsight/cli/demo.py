@@ -9,13 +9,13 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.live import Live
 
-from partsight.cli.demo_line import DemoLine
+from partsight.cli.demo_line import DemoLine, Protocol
 from partsight.cli.logs import set_up_logs
 from partsight.cli.tables import account_as_dict, live_view, summary_view
 from partsight.daemon.line import Line
@@ -32,10 +32,11 @@ LINE_S = 5.0
 
 
 def demo(
+    *,
     parts: Annotated[int | None, typer.Option(min=1, help="End after so many parts.")] = None,
     data: Annotated[Path, typer.Option(help="Folder for records and images.")] = Path("demo-data"),
     mqtt: Annotated[bool, typer.Option(help="With a broker and a line controller that opens the gate.")] = True,
-    protocol: Annotated[Literal["3.1.1", "5"], typer.Option(help="Of MQTT.")] = "3.1.1",
+    protocol: Annotated[Protocol, typer.Option(help="Of MQTT.")] = "3.1.1",
     as_json: Annotated[bool, typer.Option("--json", help="No table; one JSON object at the end.")] = False,
     verbose: Annotated[bool, typer.Option(help="Log everything.")] = False,
 ) -> None:
@@ -79,7 +80,7 @@ def _site(data: Path) -> Site:
     raise ConfigError([Mistake("demo.toml", "", f"is not in {places}", "install partsight again")])
 
 
-def _belt(stack: ExitStack, data: Path, protocol: str, parts: int | None) -> DemoLine | None:
+def _belt(stack: ExitStack, data: Path, protocol: Protocol, parts: int | None) -> DemoLine | None:
     """The line with its broker, or None with a word where no broker is here: the demo then runs free."""
     try:
         return stack.enter_context(DemoLine(data, protocol, parts))

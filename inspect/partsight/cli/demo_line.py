@@ -6,19 +6,22 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 from partsight.daemon.site import Site
 from partsight.domain.trigger import TriggerKind
 from partsight.outputs.mqtt.settings import MqttSettings
-from partsight.testing.broker import Broker, any_broker
+from partsight.testing.broker import Broker, IotcoreBroker, any_broker
 from partsight.testing.plc import LineController, LinePlan, MqttLink, Score, recorded_truth
 
 PREFIX = "demo/hall/line/station/vi"
 RATE_HZ = 4.0
 DEADLINE_MS = 1500.0
 GATE_MS = 1800.0
+Protocol = Literal["3.1.1", "5"]
 UNENDING = 1_000_000_000
 WAIT_S = 30.0
+KEPT = 10_000
 
 
 class DemoLine:
@@ -27,7 +30,7 @@ class DemoLine:
     The controller keeps the receiver's rule: a part passes only if its own verdict with `a == 0` came before the gate.
     """
 
-    def __init__(self, data: Path, protocol: str, parts: int | None) -> None:
+    def __init__(self, data: Path, protocol: Protocol, parts: int | None) -> None:
         self._data = data
         self._protocol = protocol
         self._parts = parts or UNENDING
@@ -47,9 +50,8 @@ class DemoLine:
     def site(self, site: Site) -> Site:
         """The demo's station, triggered by the controller over this broker."""
         assert self._broker is not None
-        port = self._broker.port_v5 if self._protocol == "5" and hasattr(self._broker, "port_v5") else self._broker.port
         settings = MqttSettings(
-            host="127.0.0.1", port=port, protocol=self._protocol, prefix=PREFIX, client_id="partsight-demo"
+            host="127.0.0.1", port=self._port(), protocol=self._protocol, prefix=PREFIX, client_id="partsight-demo"
         )
         config = site.config
         config = config.model_copy(
@@ -86,10 +88,16 @@ class DemoLine:
         if self._broker is not None:
             self._broker.stop()
 
-    def _run(self) -> None:
+    def _port(self) -> int:
+        """iotcore has a port for each version, Mosquitto speaks both on one."""
         assert self._broker is not None
-        self._link = MqttLink("127.0.0.1", self._broker.port, PREFIX)
+        if self._protocol == "5" and isinstance(self._broker, IotcoreBroker):
+            return self._broker.port_v5
+        return self._broker.port
+
+    def _run(self) -> None:
+        self._link = MqttLink("127.0.0.1", self._port(), PREFIX, protocol=self._protocol)
         self._link.open(WAIT_S)
-        plan = LinePlan(parts=self._parts, rate_hz=RATE_HZ, gate_ms=GATE_MS)
+        plan = LinePlan(parts=self._parts, rate_hz=RATE_HZ, gate_ms=GATE_MS, keep=KEPT)
         self.controller = LineController(plan, self._link)
         self.controller.run(lambda: not self._stop.is_set())

@@ -169,7 +169,7 @@ def _table(controller: LineController) -> Table:
     infeed = "runs" if view.infeed else "stands"
     title = (
         f"station {heard}, epoch {view.epoch}, {'ready' if view.ready else 'not ready'}, infeed {infeed}"
-        f"{', LINE STOP' if view.line_stop else ''}: {len(controller.passages)} of {controller.plan.parts} parts"
+        f"{', LINE STOP' if view.line_stop else ''}: {view.gone} of {controller.plan.parts} parts"
     )
     table = Table(title=title, title_justify="left")
     for column in ("part", "id", "gate", "why"):

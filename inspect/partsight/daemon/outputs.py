@@ -115,7 +115,8 @@ def _modbus(site: Site, settings: Any, records: SqliteRecords, clock: Clock, rel
         acknowledge=site.config.line.acknowledge == "required",
         configuration=configuration_hash(site),
         audit=audit,
-        on_fault=relay.trouble,
+        on_fault=relay.failed,
+        on_trouble=relay.trouble,
         on_clear=relay.clear,
         monotonic_ns=clock.monotonic_ns,
     )

@@ -123,7 +123,8 @@ class Output(Protocol):
 class CommandSink(Protocol):
     """Where outputs hand in what the line or a person asks for, and where they read how the station is.
 
-    Thread-safe; both return within milliseconds and never raise.
+    Thread-safe and never raises. `status` and all commands return within milliseconds, but for SelectRecipe: it waits
+    for the part in work and for the self-test, up to the deadline and ten seconds. Call it from a thread that may wait.
     """
 
     def command(self, command: Command) -> Reply:

@@ -22,7 +22,7 @@ from partsight.domain.ports import CommandSink
 from partsight.outputs.modbus.clerk import Clerk
 from partsight.outputs.modbus.desk import Desk
 from partsight.outputs.modbus.image import Image
-from partsight.outputs.modbus.server import Connection, Connections
+from partsight.outputs.modbus.server import Connection, Connections, quiet_pymodbus
 from partsight.outputs.modbus.settings import ModbusSettings
 from partsight.outputs.modbus.sparing import Audit, Sparing
 
@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 BEAT_S = 0.1
 RETRY_S = 2.0
+FAULT_EVERY_S = 1.0
 TROUBLE, FAULT = "modbus", "modbus/failed"
 
 Report = Callable[[str, str, str], None]
@@ -97,6 +98,7 @@ class ModbusOutput:
         self._stop_asked = threading.Event()
         self._port = 0
         self._problem = ("", "")
+        self._last_fault = ("", 0.0)
 
     # --- what the station calls -----------------------------------------------------------------
 
@@ -123,6 +125,7 @@ class ModbusOutput:
 
     def start(self, wait_s: float = 2.0) -> None:
         """Begin to listen; returns when the port is open or was found taken (then it is tried again)."""
+        quiet_pymodbus()
         self._clerk.start()
         self._thread.start()
         self._settled.wait(wait_s)
@@ -258,6 +261,11 @@ class ModbusOutput:
             log.warning("modbus connection refused", peer=peer, why=why)
 
     def _fault(self, text: str, cure: str) -> None:
+        """At most once a second for the same: a PLC polls a hundred times, and each may fail."""
+        now = time.monotonic()
+        if text == self._last_fault[0] and now - self._last_fault[1] < FAULT_EVERY_S:
+            return
+        self._last_fault = (text, now)
         self._on_fault(FAULT, text, cure)
 
     def _trouble(self, text: str, cure: str) -> None:

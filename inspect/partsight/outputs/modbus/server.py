@@ -7,6 +7,7 @@ in one packet the first is lost (3.16), and it does not say which peer asks.
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable, Sequence
 from typing import Protocol, cast
@@ -196,6 +197,11 @@ def _run(request: ModbusPDU, context: ModbusServerContext) -> ModbusPDU:
         return cast(ModbusPDU, done.value)
     step.close()
     raise RuntimeError(f"a Modbus request of function {request.function_code} waits for something")
+
+
+def quiet_pymodbus() -> None:
+    """Its own lines would let any peer fill the log; what matters is counted and said by us."""
+    logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
 
 
 def _keep_alive(connected: socket.socket) -> None:

@@ -2,14 +2,13 @@
 
 `broker`: a record is done when the broker has acknowledged it (PUBACK).
 `consumer`: a record is done when every consumer has said that it stored it (cumulative `P/ack/NAME`). Where that
-number has not advanced for `STALL_S` although records wait, sending goes back to it: a repeated number is no progress.
+number has not advanced for `stall_s` although records wait, sending goes back to it: a repeated number is no progress.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-STALL_S = 3.0
 UNCONFIRMED = 2000
 """Records that may be with the broker before a consumer has said anything of them."""
 
@@ -17,9 +16,10 @@ UNCONFIRMED = 2000
 class Delivery:
     """Numbers only. `acked`: all up to it is done. `cursor`: all up to it was sent since the last rewind."""
 
-    def __init__(self, acked: Mapping[str, int], consumers: Iterable[str] = ()) -> None:
+    def __init__(self, acked: Mapping[str, int], consumers: Iterable[str] = (), *, stall_s: float = 3.0) -> None:
         """`acked`: what was stored before a restart, by consumer (`broker` in broker mode)."""
         self.consumers = tuple(consumers)
+        self._stall_s = stall_s
         self._by = {name: acked.get(name, 0) for name in self.consumers or ("broker",)}
         self.acked = min(self._by.values())
         self.cursor = self.acked
@@ -70,7 +70,7 @@ class Delivery:
 
     def stalled(self, now: float) -> bool:
         """True where what was sent has not been acknowledged by the consumers for too long."""
-        return bool(self.consumers) and self.cursor > self.acked and now - self._advanced_at > STALL_S
+        return bool(self.consumers) and self.cursor > self.acked and now - self._advanced_at > self._stall_s
 
     def rewind(self, now: float) -> None:
         """Begin again behind what is done: after a connection was lost, or go-back-N."""

@@ -17,7 +17,7 @@ from partsight.domain.messages import Answer, Reply
 from partsight.domain.ports import Clock, CommandSink
 from partsight.outputs.mqtt.port import OutboxRecords
 from partsight.outputs.mqtt.session import Received
-from partsight.outputs.mqtt.settings import MqttSettings
+from partsight.outputs.mqtt.settings import LEVEL, MqttSettings
 from partsight.wire.commands import (
     CommandError,
     ParsedCommand,
@@ -177,9 +177,10 @@ class CommandDesk:
     def _answer(self, client: str, received: Received, told: Response) -> None:
         leaf = f"rsp/{client}"
         # A response topic of another kind would lend the station's rights to whoever may send commands.
-        wanted = received.response_to.removeprefix(self._settings.prefix + "/")
-        if wanted != received.response_to and wanted.startswith("rsp/") and not set(wanted) & set("+#\0"):
-            leaf = wanted
+        root = f"{self._settings.prefix}/rsp/"
+        wanted = received.response_to.removeprefix(root)
+        if wanted != received.response_to and LEVEL.match(wanted):
+            leaf = f"rsp/{wanted}"
         self._send(Answered(leaf, told.to_bytes(), received.correlation))
 
     def _audit(self, who: str, what: str, after: object) -> None:

@@ -79,7 +79,9 @@ class MqttOutput:
         self._stop_timeout_s = GOODBYE_S
         names = settings.consumers if settings.delivery == "consumer" else ()
         records.set_consumers(names or ("broker",))
-        delivery = Delivery({name: records.acked(name) for name in names or ("broker",)}, names)
+        delivery = Delivery(
+            {name: records.acked(name) for name in names or ("broker",)}, names, stall_s=settings.stall_s
+        )
         feeder = Feeder(records, delivery.acked, wake=self._wake, trouble=on_trouble, clear=on_clear)
         commands = CommandDesk(settings, records, clock, own=self._own, send=self._answer, trouble=on_trouble)
         about = about or About(software="partsight")
@@ -127,11 +129,14 @@ class MqttOutput:
         self._desk.plc.attach(sink)
 
     def start(self) -> None:
-        """Begin to connect; returns at once. Raises ConfigError for a password or certificate that cannot be used."""
+        """Begin to connect; returns at once. From here on records name the PLC's batch and order.
+
+        Raises ConfigError for a password or certificate that cannot be used."""
         self._settings.password()
         if self._settings.tls is not None:
             self._settings.tls.context()
         self._records.on_outbox = self._desk.feeder.poke
+        self._records.context = self.context
         work = (("mqtt", self._connection), ("mqtt-records", self._desk.feeder.run), ("mqtt-commands", self._serve))
         self._threads = [
             threading.Thread(target=self._guarded, args=(name, run), name=name, daemon=True) for name, run in work

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from partsight.wire.records import LineContext
+
 
 class Row(Protocol):
     """One outgoing record. `kind`: "result" or "event"; `payload`: as it is sent."""
@@ -35,6 +37,7 @@ class OutboxRecords(Protocol):
 
     epoch: int
     on_outbox: Callable[[], None] | None
+    context: Callable[[], LineContext]
 
     def read_outbox(self, after_seq: int, limit: int) -> Sequence[Row]: ...
 

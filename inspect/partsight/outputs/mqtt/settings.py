@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from partsight.config.reading import Table
 from partsight.domain.errors import ConfigError, Mistake
+from partsight.wire.topics import MAX_PREFIX
 
 LEVEL = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 COMMANDS = ("recipe", "start", "stop", "hold", "reset", "trigger", "challenge", "replay", "sync", "time")
@@ -30,8 +31,8 @@ def _level(value: str) -> str:
 def _prefix(value: str) -> str:
     for level in value.split("/"):
         _level(level)
-    if len(value) > 256:
-        raise ValueError(f"the prefix has {len(value)} characters; at most 256 fit into a PLC's topic")
+    if len(value) > MAX_PREFIX:
+        raise ValueError(f"the prefix has {len(value)} characters; at most {MAX_PREFIX} fit into a PLC's topic")
     return value
 
 
@@ -84,6 +85,8 @@ class MqttSettings(Table):
     commands: which of the contract's commands are carried out; all others are refused and audited.
     plc_heartbeat: the PLC beats on `plc/hb`; without it for `plc_heartbeat_timeout_s` the station is SUSPENDED.
     window: messages on their way at once; the broker's Receive Maximum can lower it.
+    stall_s: without any acknowledgement of the broker for so long the connection is given up, and without one of a
+        consumer the records are sent again from the last that it has.
     command_expiry_s: a command that says it is older than this is refused.
     """
 
@@ -119,6 +122,7 @@ class MqttSettings(Table):
     backoff_min_s: float = Field(default=0.2, ge=0.05, le=60)
     backoff_max_s: float = Field(default=5.0, ge=0.1, le=300)
     connect_timeout_s: float = Field(default=2.0, ge=0.2, le=30)
+    stall_s: float = Field(default=3.0, ge=0.5, le=60)
 
     @field_validator("consumers", "commands")
     @classmethod

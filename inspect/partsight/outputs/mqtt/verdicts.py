@@ -55,7 +55,9 @@ class VerdictQueue:
             return None
 
     def purge(self) -> None:
-        """Forget what has expired: for the time without a connection."""
+        """Forget what has expired: for the time without a connection, or behind a full socket."""
+        if not self._waiting:
+            return
         with self._lock:
             self._purge()
 

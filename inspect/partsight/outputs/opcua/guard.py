@@ -1,8 +1,8 @@
 """asyncua's server with the doors closed that it leaves open: rights, users, budgets.
 
-Read in asyncua 2.1.0 and closed here: a channel without security is accepted even where none is offered, and on it no
-right is checked, not even a login; a session that never logged in may be used there; anybody may register servers
-without end; a publishing interval of 0 is taken; nothing bounds a client's requests.
+Read in asyncua 2.1.0 and closed here: a channel without security is accepted even where none is offered, and on it a
+user's rights are not checked at all (an observer may call and write there); anybody may register servers without end;
+a publishing interval of 0 is taken; nothing bounds a client's requests.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -259,11 +258,6 @@ class GuardedServer(Server):  # type: ignore[misc]  # asyncua's classes are unty
         except OSError:
             await self.iserver.stop()
             raise
-
-
-def fingerprint(certificate: bytes) -> str:
-    """As people compare it."""
-    return sha256(certificate).hexdigest()
 
 
 def der_files(folder: Path) -> list[Path]:

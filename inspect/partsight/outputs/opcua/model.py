@@ -94,7 +94,6 @@ STATION: Mapping[str, tuple[Any, ua.VariantType]] = {
     "Undecided": (0, ua.VariantType.Int64),
     "Model": ("", _STRING),
     "ActiveRecipe": ("", _STRING),
-    "EventsDropped": (0, ua.VariantType.Int64),
     "LastReply": ("", _STRING),
 }
 """Variables of the object `Station`: ours, not the specification's."""

@@ -162,7 +162,7 @@ class Service:
             # Part 16: the state of a machine whose parent is elsewhere is not bad data, it is not active.
             idle = ua.StatusCode(ua.StatusCodes.BadStateNotActive)
             for node, empty in ((model.automatic, ua.LocalizedText("")), (model.automatic_id, ua.NodeId())):
-                await node.write_value(ua.DataValue(ua.Variant(empty), StatusCode_=idle))
+                await node.write_value(ua.DataValue(ua.Variant(empty), StatusCode=idle))
         else:
             await model.automatic.write_value(ua.LocalizedText(inner))
             await model.automatic_id.write_value(model.state_ids[inner])

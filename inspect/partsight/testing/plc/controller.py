@@ -13,6 +13,7 @@ from partsight.testing.plc.tracking import Answered, Cell, Passage, ShiftRegiste
 
 OWN_BEAT_NS = 100_000_000
 MAX_ID = 65535
+TIMES_KEPT = 100_000
 EXECUTE = 6
 
 
@@ -21,6 +22,7 @@ class LineView:
     """What a screen shows of the line; a copy of counts, and the newest passages."""
 
     entered: int = 0
+    gone: int = 0
     triggered: int = 0
     trusted: bool = False
     ready: bool = False
@@ -40,8 +42,8 @@ class LineController:
     def __init__(self, plan: LinePlan, link: Link, monotonic_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self.plan = plan
         self.view = LineView()
-        self.passages: list[Passage] = []
-        self.verdict_ms: list[float] = []
+        self.passages: deque[Passage] = deque(maxlen=plan.keep or None)
+        self.verdict_ms: deque[float] = deque(maxlen=TIMES_KEPT)
         self._link = link
         self._monotonic_ns = monotonic_ns
         self._register = ShiftRegister(plan.counts(plan.gate_ms), plan.policy)
@@ -62,7 +64,7 @@ class LineController:
     @property
     def finished(self) -> bool:
         """Every part has gone past the gate and the reject sensor."""
-        return len(self.passages) >= self.plan.parts and not self._to_confirm
+        return self.view.gone >= self.plan.parts and not self._to_confirm
 
     def encoder(self, now_ns: int) -> int:
         """The belt's count, 32 bits, round again."""
@@ -140,6 +142,7 @@ class LineController:
 
     def _gate(self, encoder: int, trusted: bool) -> None:
         for passage in self._register.at_gate(encoder, trusted=trusted):
+            self.view.gone += 1
             self.passages.append(passage)
             self.view.newest.append(passage)
             self._triggered_ns.pop(passage.id, None)

@@ -19,6 +19,7 @@ from partsight.outputs.modbus.registers import (
     Write,
     two_words,
 )
+from partsight.outputs.modbus.server import quiet_pymodbus
 from partsight.testing.plc.link import Beat, Heard, Latch, LinkUnavailable, StationWord
 from partsight.testing.plc.tracking import Answered
 
@@ -43,6 +44,7 @@ class ModbusLink:
 
     def open(self, timeout_s: float) -> None:
         """Connect, and see that it is the map that we know. Raises LinkUnavailable."""
+        quiet_pymodbus()
         end = time.monotonic() + timeout_s
         while not self._connect():
             if time.monotonic() > end:

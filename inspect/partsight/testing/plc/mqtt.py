@@ -13,7 +13,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import paho.mqtt.client as paho
@@ -42,7 +42,15 @@ class Login:
 class MqttLink:
     """Connects, and connects again by itself. paho's thread only puts messages into a queue."""
 
-    def __init__(self, host: str, port: int, prefix: str, login: Login | None = None) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        prefix: str,
+        login: Login | None = None,
+        *,
+        protocol: Literal["3.1.1", "5"] = "3.1.1",
+    ) -> None:
         self._host = host
         self._port = port
         self._prefix = prefix
@@ -51,7 +59,8 @@ class MqttLink:
         self._refused = ""
         self._beats = 0
         login = login or Login()
-        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"{CLIENT}-{uuid4().hex[:8]}")
+        version = paho.MQTTv5 if protocol == "5" else paho.MQTTv311
+        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"{CLIENT}-{uuid4().hex[:8]}", protocol=version)
         client.reconnect_delay_set(1, 1)  # whole seconds are all that paho takes
         client.on_socket_open = _no_delay
         client.on_connect = self._on_connect

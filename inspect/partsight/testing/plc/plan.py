@@ -17,7 +17,8 @@ class LinePlan:
     infeed_stops: False lets parts come while the station is not heard; they are rejected.
     acknowledges, beats: the controller's side of the hand-shake. lose_confirmation: the n-th reject is not seen.
     operator_s: a person acknowledges and starts again so long after a stop; 0: nobody comes.
-    first_encoder, first_id: where the counters stand at the start.
+    first_number, first_id, first_encoder: where the counters stand at the start.
+    keep: newest passages to remember, for a line without end; 0: all.
     """
 
     parts: int = 100
@@ -36,6 +37,7 @@ class LinePlan:
     first_number: int = 1
     first_id: int = 1
     first_encoder: int = 0
+    keep: int = 0
 
     def counts(self, milliseconds: float) -> int:
         """Encoder counts that the belt makes in so long."""
