@@ -97,7 +97,7 @@ class Outbox:
 
     epoch: int = 1
     on_outbox: Callable[[], None] | None = None
-    context: Callable[[], LineContext] = field(default_factory=lambda: LineContext)
+    context: Any = LineContext
     rows: list[Row] = field(default_factory=list)
     acks: dict[str, int] = field(default_factory=dict)
     audited: list[tuple[str, str, Any]] = field(default_factory=list)

@@ -108,13 +108,19 @@ class Served:
 
     @asynccontextmanager
     async def client(
-        self, user: str | None = None, password: str = PASSWORD, *, certificate: str = "", secure: bool = True
+        self,
+        user: str | None = None,
+        password: str = PASSWORD,
+        *,
+        certificate: str = "",
+        shows: str = "any",
+        secure: bool = True,
     ) -> AsyncIterator[Client]:
         """Without a user: a local client of an open server. With one: signed and encrypted, unless told otherwise."""
         client = Client(self.url, timeout=10)
         if user is not None or certificate:
             client.application_uri = "urn:test:client"
-            own = own_certificate(self.folder / f"client-{certificate or 'any'}", "urn:test:client", "127.0.0.1")
+            own = own_certificate(self.folder / f"client-{certificate or shows}", "urn:test:client", "127.0.0.1")
             if secure:
                 await client.set_security(
                     SecurityPolicyBasic256Sha256,
@@ -161,16 +167,32 @@ def operator(tmp_path_factory: pytest.TempPathFactory, wait_until: Any) -> Itera
 
 
 @pytest.fixture(scope="module")
+def observed(tmp_path_factory: pytest.TempPathFactory, wait_until: Any) -> Iterator[Served]:
+    """An open server as it is without further words, with few requests a second for each client."""
+    for served in serve(tmp_path_factory.mktemp("observed"), requests_per_s=50):
+        wait_until(lambda s=served: s.output.health().listening, timeout_s=60)
+        yield served
+
+
+@pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory, wait_until: Any) -> Iterator[Served]:
-    """A server with users: `anna` operates, `otto` observes, `gate` operates with a certificate."""
+    """A server with users: `anna` operates, `otto` observes, `gate` operates with a certificate.
+
+    Trusted are the certificates of `gate`, of a `stranger` who is no user, and the one that clients show by default.
+    """
     folder = tmp_path_factory.mktemp("secured")
+    trusted = folder / "trusted"
+    trusted.mkdir()
+    for name in ("any", "gate", "stranger"):
+        known = own_certificate(folder / f"client-{name}", "urn:test:client", "127.0.0.1")
+        (trusted / f"{name}.der").write_bytes(known.certificate.read_bytes())
     gate = own_certificate(folder / "client-gate", "urn:test:client", "127.0.0.1")
     users = [
         {"name": "anna", "password_hash": HASH, "role": "operator"},
         {"name": "otto", "password_hash": HASH},
         {"name": "gate", "certificate": str(gate.certificate), "role": "operator"},
     ]
-    for served in serve(folder, users=users, requests_per_s=2000):
+    for served in serve(folder, users=users, trusted=str(trusted), requests_per_s=2000):
         wait_until(lambda s=served: s.output.health().listening, timeout_s=60)
         yield served
 
@@ -214,9 +236,3 @@ def until() -> Callable[..., Any]:
             await asyncio.sleep(0.01)
 
     return wait
-
-
-@pytest.fixture(scope="session")
-def serving() -> Callable[..., Iterator[Served]]:
-    """`serving(folder, **settings)`: an iterator that gives one more server, for tests with settings of their own."""
-    return serve

@@ -279,7 +279,7 @@ def test_rule_2_a_camera_that_is_not_there(tmp_path: Path, wait_until: Callable[
     config = write_station(tmp_path, camera=camera, trigger='kind = "timer"\nperiod_ms = 50')
     with station(config) as run:
         wait_until(lambda: [line for line in run.logs if line["event"] == "fault"], 20)
-        assert run.terminate(45) == 0, run.told
+        assert run.terminate(5) == 0, run.told
     (fault,) = [line for line in run.logs if line["event"] == "fault"]
     assert fault["key"] == "camera/top"
     assert "video-that-is-not-there" in fault["text"]

@@ -306,6 +306,17 @@ def test_rule_4_no_pass_leaves_before_its_record(tmp_path: Path, wait_until: Any
     assert missing == []
 
 
+def test_rule_4_a_part_id_that_cannot_be_recorded_keeps_nobody_else_out(tmp_path: Path, wait_until: Any) -> None:
+    """rule_4: JSON allows half a surrogate pair; such a name is recorded as far as it can be."""
+    with line(tmp_path, cameras={"top": camera(defect_rate=1.0)}) as it:
+        names = ["\ud800", "a\0b", "x" * 1000, "good"]
+        parts = [it.station.trigger(part_id=name).sequence for name in names]
+        wait_until(lambda: len(it.seen.verdicts) == 4)
+    assert {i.trigger.sequence: i.trigger.part_id for i in recorded(tmp_path)} == dict(
+        zip(parts, ["?", "a?b", "x" * 256, "good"], strict=True)
+    )
+
+
 def lock_database(folder: Path) -> sqlite3.Connection:
     other = sqlite3.connect(next(folder.glob("*.db")), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

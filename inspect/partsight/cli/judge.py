@@ -50,6 +50,7 @@ READ_AHEAD = 6
 VIDEO_TIMEOUT_S = 5.0
 VIDEO_PATIENCE = 3
 """A video that gives nothing for this many time-outs is given up."""
+OVERLAY_NAME_BYTES = 200
 OVERLAY_QUALITY = 90
 """JPEG, 0 to 100."""
 
@@ -300,11 +301,13 @@ class _Run:
 
     def _name(self, sample: Sample) -> str:
         image = sample.image
-        return str(image.relative_to(self._source)) if image.is_relative_to(self._source) else str(image)
+        name = str(image.relative_to(self._source)) if image.is_relative_to(self._source) else str(image)
+        return name.encode("utf-8", "replace").decode()  # a file name may hold bytes that no table can
 
     def _draw(self, inspection: Inspection, frame: Frame, sample: Sample) -> None:
         assert self._overlays is not None
         name = Path(self._name(sample)).with_suffix("").as_posix().replace("/", "__").replace("#", "-").lstrip(".")
+        name = name.encode()[-OVERLAY_NAME_BYTES:].decode(errors="ignore")  # the end tells files apart
         path = self._overlays / f"{inspection.verdict.result.value}-{name}.jpg"
         picture = encode_overlay(draw_overlay(inspection, frame), OVERLAY_QUALITY)
         try:

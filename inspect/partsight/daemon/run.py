@@ -111,6 +111,7 @@ def _state_health(line: Line) -> None:
     if line.archive is None:
         return
     images = line.archive.health()
+    line.station.ledger.set_images_lost(sum(images.dropped.values()))
     if images.problem:
         faults.raise_("images", images.problem, images.cure)
     else:

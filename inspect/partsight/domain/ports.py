@@ -156,7 +156,6 @@ class Records(Protocol):
         and nothing else: what is recorded otherwise never changes.
         """
 
-
     def rehearse(self) -> None:
         """One durable transaction that records nothing, to measure how long one takes. Raises RecordsError."""
 

@@ -83,6 +83,7 @@ class Capture:
         self._info: CameraInfo | None = None
         self._stop = threading.Event()
         self._open = threading.Event()
+        self._tried = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"capture-{name}", daemon=True)
 
     # --- called by the station ------------------------------------------------------------------
@@ -92,8 +93,9 @@ class Capture:
         self._thread.start()
 
     def wait_until_open(self, timeout_s: float) -> bool:
-        """True once the camera is open."""
-        return self._open.wait(timeout_s)
+        """True once the camera is open; False as soon as a first try has failed, or after the timeout."""
+        self._tried.wait(timeout_s)
+        return self._open.is_set()
 
     def request(self, part: Part) -> None:
         """Get this part's frame: it comes by `taker.view`, or `taker.no_view` says why not."""
@@ -167,6 +169,7 @@ class Capture:
             except Exception as problem:  # noqa: BLE001 - top of the thread: a driver's defect must not end the camera
                 error = f"driver failed: {type(problem).__name__}: {problem}"
             self._close(error)
+            self._tried.set()
             if not self._stop.is_set():
                 self._set_state("backoff", error)
                 self._wait(delay * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
@@ -198,6 +201,7 @@ class Capture:
             self._status = replace(self._status, reconnects=self._status.reconnects + reopened)
         self._set_state("streaming")
         self._open.set()
+        self._tried.set()
 
     def _drain(self) -> None:
         """Take every frame that the camera gives, until it is lost or we stop."""

@@ -111,7 +111,7 @@ class Measurer:
         return ImageFacts(
             width=grab.size[0],
             height=grab.size[1],
-            level=float(cv2.mean(half)[0]),
+            level=min(255.0, float(cv2.mean(half)[0])),  # OpenCV's mean of all-white is a little more
             saturated=float(np.count_nonzero(grey >= SATURATED)) / grey.size,
             sharpness=_sharpness(half),
             frozen=is_frozen(grab.pixels, before),

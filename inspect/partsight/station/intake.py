@@ -11,6 +11,7 @@ from partsight.station.ledger import Ledger, Part
 
 SEQUENCE_BLOCK = 1024
 SEQUENCE_RESERVE = 256
+PART_ID_LENGTH = 256
 
 
 class Intake:
@@ -44,7 +45,7 @@ class Intake:
             at=self._clock.utc(),
             at_ns=at_ns,
             deadline_ns=at_ns + self._deadline_ns,
-            part_id=part_id,
+            part_id=_storable(part_id),
             encoder=encoder,
         )
         part = self._ledger.open(trigger)
@@ -80,3 +81,8 @@ class Intake:
             sequence = self._blocks[0][0]
             self._blocks[0] = self._blocks[0][1:]
             return sequence, None
+
+
+def _storable(part_id: str) -> str:
+    """What every record, file name and message can hold: valid text without a NUL, at most PART_ID_LENGTH long."""
+    return part_id.encode("utf-8", "replace").decode().replace("\0", "?")[:PART_ID_LENGTH]

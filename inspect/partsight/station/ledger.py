@@ -118,10 +118,15 @@ class Ledger:
         with self._lock:
             self._frames_dropped += count
 
-    def count_dropped_images(self, count: int = 1) -> None:
-        """The archive had no room."""
+    def count_dropped_image(self) -> None:
+        """The archive had no room in its queue."""
         with self._lock:
-            self._images_dropped += count
+            self._images_dropped += 1
+
+    def set_images_lost(self, total: int) -> None:
+        """All that the archive has lost so far, for whatever reason; the queue's losses are among them."""
+        with self._lock:
+            self._images_dropped = max(self._images_dropped, total)
 
     def open_parts(self) -> list[Part]:
         """The parts that still owe a verdict, in the order of their triggers."""

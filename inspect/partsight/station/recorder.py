@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import structlog
 
-from partsight.domain.errors import RecordsError
+from partsight.domain.errors import RecordsError, RecordsUnavailable
 from partsight.domain.inspection import Inspection
 from partsight.domain.ports import Clock, Records
 from partsight.domain.reasons import Reason
@@ -61,9 +61,13 @@ class Recorder:
         if not self._waiting or (not now and self._clock.monotonic_ns() < self._retry_ns):
             return
         while self._waiting:
-            if self.commit(self._waiting[0]) is not None:
+            error = self.commit(self._waiting[0])
+            if isinstance(error, RecordsUnavailable):
                 break
-            self._waiting.popleft()
+            inspection = self._waiting.popleft()
+            if error is not None:
+                # No later try can succeed; waiting for it would keep every other record out.
+                log.error("a record cannot be stored", sequence=inspection.trigger.sequence, error=str(error))
         while len(self._waiting) > WAITING_LIMIT:
             # Its verdict stays in the latch file and is recorded at the next start, without its details.
             lost = self._waiting.popleft()

@@ -574,7 +574,7 @@ class Station:
 
     def _to_slow_lanes(self, part: Part, inspection: Inspection) -> None:
         if self._archive is not None and part.frames and not self._archive.offer(inspection, part.frames):
-            self.ledger.count_dropped_images()
+            self.ledger.count_dropped_image()
         self._tell(Finished(inspection, tuple(part.frames)))
 
     # --- rejects without a judgement --------------------------------------------------------------

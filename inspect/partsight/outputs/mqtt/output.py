@@ -131,7 +131,8 @@ class MqttOutput:
     def start(self) -> None:
         """Begin to connect; returns at once. From here on records name the PLC's batch and order.
 
-        Raises ConfigError for a password or certificate that cannot be used."""
+        Raises ConfigError for a password or certificate that cannot be used.
+        """
         self._settings.password()
         if self._settings.tls is not None:
             self._settings.tls.context()
