@@ -100,7 +100,11 @@ class Cell:
         program = str(Path(__file__).with_name("consumer.py"))
         arguments = [str(self.consumer_file), str(self.broker.port), PREFIX, NAME, "asks" if case.asks else "-"]
         self.consumer = Child([sys.executable, program, *arguments], folder / "consumer.log")
-        self._who = {BROKER: self.broker, STATION: self.station, CONSUMER: self.consumer}
+        self._who: dict[str, MosquittoBroker | Child] = {
+            BROKER: self.broker,
+            STATION: self.station,
+            CONSUMER: self.consumer,
+        }
         self.returns: list[tuple[float, int, float]] = []
 
     def configure(self, trigger: str) -> Path:

@@ -91,9 +91,9 @@ class Consumer:
     def message(self, client: paho.Client, _u: Any, message: paho.MQTTMessage) -> None:
         leaf = message.topic.removeprefix(self.prefix + "/")
         if leaf.startswith("rsp/"):
-            self.answered(message.payload)
+            self.answered(bytes(message.payload))
         else:
-            self.store(leaf, message.payload)
+            self.store(leaf, bytes(message.payload))
             self.owes = True
         client.ack(message.mid, message.qos)
 

@@ -208,7 +208,7 @@ class _Internal(InternalServer):  # type: ignore[misc]  # asyncua's classes are 
         self.max_subscriptions = 4 * max_clients
         self.max_monitored_item_queue_size = 1000
         self.max_unacked_messages_per_subscription = 100
-        self.max_pending_messages_per_connection = 100
+        self.max_pending_messages_per_connection = 250
         self.max_pending_activation_seconds = 5.0
         self.subscription_service = _Subscriptions(self.aspace, iserver=self)
         self.isession.subscription_service = self.subscription_service
