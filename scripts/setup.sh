@@ -99,6 +99,12 @@ check_opencv() {
     error=$("$python" -c 'import cv2' 2>&1) || die "OpenCV cannot be imported: $error"
 }
 
+# The tests of the MQTT output use the real broker. Debian puts it where an ordinary user's PATH does not look.
+check_mosquitto() {
+    PATH=$PATH:/usr/sbin command -v mosquitto >/dev/null && command -v mosquitto_sub >/dev/null && return
+    need_packages mosquitto mosquitto-clients
+}
+
 # A hash of all that decides what an environment holds.
 fingerprint() {
     cat "$@" "$root/scripts/setup.sh" | sha256sum | cut -d ' ' -f 1
@@ -124,6 +130,7 @@ setup_project() {
     install "$folder" -r "$root/$lock"
     quietly "$folder/bin/python" -m pip install --disable-pip-version-check --no-deps --editable "$root"
     check_opencv "$folder"
+    if [[ $kind == test ]]; then check_mosquitto; fi
     printf '%s\n' "$print" >"$folder/.partsight-$kind"
 }
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tests.chaos.schedule import BROKER, CONSUMER, KILL, PAUSE, STATION, STOP, Case, Fault
+from tests.chaos.schedule import BROKER, CONSUMER, FREEZE, PAUSE, STATION, Case, Fault
 from tests.station.kill_run import environment, write_station
 
 from partsight.testing.broker import MosquittoBroker
@@ -72,6 +72,7 @@ class Child:
         """As a service manager ends it: in order, also in the middle of its start."""
         assert self._process is not None
         self.send(signal.SIGTERM)
+        self.send(signal.SIGCONT)
         status = self._process.wait(LIMIT_S)
         self._process = None
         # A signal that comes before Python has set its handler ends it as any program.
@@ -141,7 +142,13 @@ class Cell:
         """Carry it out."""
         began = time.time()
         self.returns = [(back, seq, min(until, began)) for back, seq, until in self.returns]
-        for who, how in fault.hits:
+        for number, (who, how) in enumerate(fault.hits):
+            if number:
+                self.let_it_run(fault.gap_s)
+            if how == FREEZE:
+                self._who[who].pause()
+                self.let_it_run(fault.gap_s)
+                how = "kill" if self._case.broker_dies else "stop"  # noqa: PLW2901 - how it ends
             getattr(self._who[who], how)()
         newest = self.newest()
         self.let_it_run(fault.down_s)
@@ -151,7 +158,7 @@ class Cell:
                 self._who[who].resume()
             else:
                 self._who[who].start()
-        if fault.hits in (((BROKER, KILL),), ((BROKER, STOP),)):
+        if list(how_of) == [BROKER]:
             self.returns.append((time.time(), newest, float("inf")))
         if fault.heals:
             self.flows()

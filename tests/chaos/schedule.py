@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 BROKER, STATION, CONSUMER = "broker", "station", "consumer"
 ALL = (BROKER, STATION, CONSUMER)
-KILL, STOP, PAUSE = "kill", "stop", "pause"
-"""SIGKILL; SIGTERM; SIGSTOP, and SIGCONT after a while."""
+KILL, STOP, PAUSE, FREEZE = "kill", "stop", "pause", "freeze"
+"""SIGKILL; SIGTERM; SIGSTOP, and SIGCONT after a while; SIGSTOP, and ended while it stands still.
+
+What was sent to a process that stands still, and died there, is what a sender must not take for delivered.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,38 +39,46 @@ CASES = (
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """hits: who, and how, in this order. back: who comes back first. down_s, up_s: seconds.
+    """hits: who, and how, in this order, gap_s apart. back: who comes back first. down_s, up_s, gap_s: seconds.
 
     heals: the next fault waits until records flow again; without it the next comes somewhere in the recovery.
     """
 
     hits: tuple[tuple[str, str], ...]
     back: tuple[str, ...]
+    gap_s: float
     down_s: float
     up_s: float
     heals: bool
 
 
 def schedule(seed: int, case: Case, faults: int, longest_s: float) -> list[Fault]:
-    """Each of the three alone is ended once, then any of them together are ended or paused."""
+    """Each of the three alone; then what is worst for an outbox, the broker ended while it holds records for a
+    consumer that is away; then any of them together.
+    """
     chance = random.Random(f"{seed} {case.name}")
     alone = list(ALL)
     chance.shuffle(alone)
-    return [_fault(chance, case, [alone[n]] if n < len(alone) else [], longest_s) for n in range(faults)]
+    victims = [[who] for who in alone] + [[CONSUMER, BROKER]]
+    victims += [chance.sample(ALL, chance.choice((2, 2, 3))) for _ in range(faults - len(victims))]
+    return [_fault(chance, case, who, longest_s, worst=n == len(ALL)) for n, who in enumerate(victims)]
 
 
-def _fault(chance: random.Random, case: Case, victims: list[str], longest_s: float) -> Fault:
-    together = not victims
-    victims = victims or chance.sample(ALL, chance.choice((2, 2, 3)))
+def _fault(chance: random.Random, case: Case, victims: list[str], longest_s: float, *, worst: bool) -> Fault:
+    several = len(victims) > 1
     return Fault(
-        hits=tuple((who, _how(chance, case, who, pauses=together)) for who in victims),
+        hits=tuple((who, _how(chance, case, who, pauses=several and not worst)) for who in victims),
         back=tuple(chance.sample(victims, len(victims))),
+        gap_s=chance.uniform(0.2, 0.5) if worst else chance.uniform(0.0, 0.3),
         down_s=chance.uniform(0.1, longest_s),
         up_s=chance.uniform(0.0, 0.5),
-        heals=not together or chance.random() < 0.5,
+        heals=not several or chance.random() < 0.5,
     )
 
 
 def _how(chance: random.Random, case: Case, who: str, *, pauses: bool) -> str:
-    ends = (STOP,) if who == BROKER and not case.broker_dies else (KILL, KILL, KILL, STOP)
-    return PAUSE if pauses and chance.random() < 0.25 else chance.choice(ends)
+    if pauses and chance.random() < 0.25:
+        return PAUSE
+    if who == BROKER:
+        return chance.choice((KILL, KILL, STOP, FREEZE) if case.broker_dies else (STOP, FREEZE))
+    return chance.choice((KILL, KILL, KILL, STOP))

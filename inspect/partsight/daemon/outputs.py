@@ -98,6 +98,7 @@ def _mqtt(site: Site, settings: Any, records: SqliteRecords, clock: Clock, relay
         records,
         clock,
         about=about,
+        acknowledge=site.config.line.acknowledge == "required",
         on_fault=relay.failed,
         on_trouble=relay.trouble,
         on_clear=relay.clear,

@@ -46,6 +46,7 @@ def _silent(*_: str) -> None:
 class MqttOutput:
     """Implements `Output` with `tell`. Three threads: the connection's, the records' feeder, the command desk.
 
+    acknowledge: the PLC acknowledges each verdict (`[line] acknowledge`); said in `info`.
     on_fault(key, text, cure): a thread failed for a reason that nobody foresaw; the station must become ERROR.
     on_trouble(key, text, cure), on_clear(key): the connection or a right is missing, and is back.
     All three are called from these threads and must return at once.
@@ -59,6 +60,7 @@ class MqttOutput:
         clock: Clock,
         *,
         about: About | None = None,
+        acknowledge: bool = False,
         on_fault: Report = _silent,
         on_trouble: Report = _silent,
         on_clear: Callable[[str], None] = _silent,
@@ -94,7 +96,7 @@ class MqttOutput:
             feeder=feeder,
             commands=commands,
             plc=PlcDesk(lambda subject, what, why: feeder.note(subject, Note("plc", what, {"why": why}))),
-            presence=Presence(about, records.epoch, clock, acknowledged=settings.ack == "required"),
+            presence=Presence(about, records.epoch, clock, acknowledged=acknowledge),
             trouble=on_trouble,
             clear=on_clear,
         )

@@ -80,10 +80,8 @@ class MqttSettings(Table):
     """`[mqtt]`. The password never stands in this file: `password_env` or `password_file` says where it is.
 
     prefix: the topics' root, `site/area/line/station/vi`.
-    ack: "required" where the PLC acknowledges each verdict, "off" where it never does.
     delivery: "broker" (a record is delivered at PUBACK) or "consumer" (when every one of `consumers` said so).
     commands: which of the contract's commands are carried out; all others are refused and audited.
-    plc_heartbeat: the PLC beats on `plc/hb`; without it for `plc_heartbeat_timeout_s` the station is SUSPENDED.
     window: messages on their way at once; the broker's Receive Maximum can lower it.
     stall_s: without any acknowledgement of the broker for so long the connection is given up, and without one of a
         consumer the records are sent again from the last that it has.
@@ -99,7 +97,6 @@ class MqttSettings(Table):
     username: str | None = Field(default=None, max_length=256)
     password_env: str | None = None
     password_file: Path | None = None
-    ack: Literal["required", "off"] = "off"
     verdict_qos: Literal[0, 1] = 0
     delivery: Literal["broker", "consumer"] = "broker"
     consumers: tuple[Level, ...] = Field(default=(), max_length=16)
@@ -115,8 +112,6 @@ class MqttSettings(Table):
         "time",
     )
     command_expiry_s: float = Field(default=5.0, ge=1, le=3600)
-    plc_heartbeat: bool = False
-    plc_heartbeat_timeout_s: float = Field(default=1.0, ge=0.2, le=60)
     keepalive_s: int = Field(default=5, ge=1, le=300)
     window: int = Field(default=20, ge=1, le=1000)
     backoff_min_s: float = Field(default=0.2, ge=0.05, le=60)
