@@ -24,7 +24,6 @@ class Figures:
     repeats: int
     early: int
     asked: int
-    median_s: float
     longest_s: float
     return_s: tuple[float, ...]
 
@@ -59,15 +58,13 @@ def balance(cell: Cell, newest: int) -> Figures:
         early += seq != upto + 1
         while upto + 1 in first_at:
             upto += 1
-    times = sorted(_travelled(recorded, first_at))
     asked = rows(cell.consumer_file, "SELECT coalesce(sum(last - first + 1), 0) FROM asked")[0][0]
     return Figures(
         recorded=newest,
         repeats=len(arrivals) - len(first_at),
         early=early,
         asked=asked,
-        median_s=times[len(times) // 2],
-        longest_s=times[-1],
+        longest_s=max(_travelled(recorded, first_at)),
         return_s=tuple(_returns(cell, first_at)),
     )
 

@@ -27,7 +27,7 @@ from ultralytics.utils.ops import scale_boxes
 from partsight.cameras.simulated import SimulatedSettings
 from partsight.cameras.simulated.world import World
 from partsight.scoring.deeppcb import CLASSES
-from partsight.training.fit import FitSettings, Mix, fit
+from partsight.training.fit import FitSettings, Mix, finish, fit
 from partsight.training.simulated import simulated_source
 
 HERE = Path(__file__).resolve().parent
@@ -58,7 +58,9 @@ def main() -> None:
 def small_yolo11(folder: Path) -> Path:
     """A YOLO11n that has learnt enough to give boxes."""
     settings = FitSettings(minutes=60, steps=200, side=160, batch=8, rate=2e-3, epoch_steps=200)
-    return fit(yaml_for(folder, "yolo11n"), [Mix(simulated_source(), 1.0)], settings, folder, print)
+    mixes = [Mix(simulated_source(), 1.0)]
+    made = fit(yaml_for(folder, "yolo11n"), mixes, settings, folder, print)
+    return finish([made], mixes, settings, folder / "final.pt")
 
 
 def yaml_for(folder: Path, name: str) -> Path:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -282,11 +283,19 @@ def test_the_reference_names_every_option_of_every_command() -> None:
         if name == "judge":
             section += (ROOT / "docs/reference/judge.md").read_text()
         module, _, function = where.partition(":")
-        app = typer.Typer()
-        app.command()(getattr(import_module(module), function))
-        for option in typer.main.get_command(app).params:
-            # A flag's --no- form says nothing new.
-            flags = [flag for flag in option.opts + option.secondary_opts if not flag.startswith("--no-")]
-            for flag in flags:
-                if flag.startswith("--") and flag not in {"--help", "--install-completion", "--show-completion"}:
-                    assert re.search(rf"(?<![\w-]){flag}(?![\w-])", section), f"{name} {flag}"
+        for command in _commands(getattr(import_module(module), function)):
+            for option in command.params:
+                # A flag's --no- form says nothing new.
+                flags = [flag for flag in option.opts + option.secondary_opts if not flag.startswith("--no-")]
+                for flag in flags:
+                    if flag.startswith("--") and flag not in {"--help", "--install-completion", "--show-completion"}:
+                        assert re.search(rf"(?<![\w-]){flag}(?![\w-])", section), f"{name} {flag}"
+
+
+def _commands(found: Any) -> list[Any]:
+    """The command itself, or those of a group."""
+    if isinstance(found, typer.Typer):
+        return list(typer.main.get_command(found).commands.values())
+    app = typer.Typer()
+    app.command()(found)
+    return [typer.main.get_command(app)]

@@ -16,7 +16,7 @@ from ultralytics import YOLO
 
 from partsight.scoring.deeppcb import CLASSES, read_deeppcb
 from partsight.training.crops import Crop
-from partsight.training.fit import FitSettings, Mix, fit
+from partsight.training.fit import FitSettings, Mix, finish, fit
 from partsight.training.simulated import simulated_source
 
 REAL_IMAGES = 100
@@ -65,5 +65,7 @@ def small_yolo11(yaml_of: Any, tmp_path_factory: pytest.TempPathFactory) -> Path
     def again(rng: Generator, _side: int) -> Crop:
         return pieces[int(rng.integers(len(pieces)))]
 
-    settings = FitSettings(minutes=10, steps=150, epoch_steps=150, side=SMALL, batch=8, rate=3e-3)
-    return fit(yaml_of("yolo11n"), [Mix(again, 1.0)], settings, tmp_path_factory.mktemp("fit"), print)
+    settings = FitSettings(minutes=10, steps=100, epoch_steps=100, side=SMALL, batch=8, rate=3e-3)
+    folder, mixes = tmp_path_factory.mktemp("fit"), [Mix(again, 1.0)]
+    made = fit(yaml_of("yolo11n"), mixes, settings, folder, print)
+    return finish([made], mixes, settings, folder / "final.pt")

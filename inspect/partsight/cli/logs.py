@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import sys
 
 import structlog
+
+from partsight.cli.lines import LineWriter
 
 
 def set_up_logs(*, verbose: bool = False, quiet: bool = False) -> None:
@@ -25,6 +28,25 @@ def set_up_logs(*, verbose: bool = False, quiet: bool = False) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_Loggers(LineWriter(sys.stderr, "stderr", 2)),
         cache_logger_on_first_use=False,
     )
+
+
+class _Loggers:
+    """structlog asks it for a logger; each call of one is a line. What was said last is written before the end."""
+
+    def __init__(self, lines: LineWriter) -> None:
+        self._logger = _LineLogger(lines)
+        atexit.register(lines.flush)
+
+    def __call__(self, *_: object) -> _LineLogger:
+        return self._logger
+
+
+class _LineLogger:
+    """All levels are lines of the same stream."""
+
+    def __init__(self, lines: LineWriter) -> None:
+        self.msg = self.debug = self.info = self.warning = self.error = self.critical = lines.put
+        self.log = self.fatal = self.exception = self.warn = lines.put

@@ -11,7 +11,7 @@ from partsight.config.reading import read_toml, validate
 from partsight.domain.errors import ConfigError, Mistake
 from partsight.outputs.mqtt.settings import MqttSettings
 
-Config = Annotated[Path | None, typer.Option("--config", "-c", help="A station's file with a table [mqtt].")]
+Config = Annotated[Path | None, typer.Option("--config", "-c", help="A station's file with a table \\[mqtt].")]
 Host = Annotated[str | None, typer.Option("--host", help="The broker.")]
 Port = Annotated[int | None, typer.Option("--port", min=1, max=65535)]
 Prefix = Annotated[str | None, typer.Option("--prefix", help="The topics' root: site/area/line/station/vi.")]

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import threading
-from collections import deque
 from pathlib import Path
 from typing import Annotated, Any
 
 import structlog
 import typer
 
+from partsight.cli.lines import LineWriter
 from partsight.cli.logs import set_up_logs
 from partsight.cli.tables import account_as_dict
 from partsight.daemon.run import run as run_station
@@ -23,72 +21,23 @@ from partsight.domain.messages import Event, FaultCleared, FaultRaised
 
 log = structlog.get_logger(__name__)
 
-LINES_WAITING = 10_000
-"""Lines that wait for a slow reader at most; a line that finds no room is dropped and counted."""
-LAST_LINES_S = 2.0
-"""How long the end of the program waits for its reader."""
-
 
 class VerdictLines:
-    """An output that prints one JSON line for each verdict on stdout, for scripts.
-
-    A thread of its own writes: a reader that is slow, hangs or has gone away delays no verdict (rule 5).
-    """
+    """An output that prints one JSON line for each verdict on stdout, for scripts."""
 
     def __init__(self) -> None:
-        # Past Python's buffer, whose lock a thread that hangs in a write would keep until after the end.
-        self._handle = sys.stdout.fileno()
-        self._change = threading.Condition()
-        self._lines: deque[bytes] = deque()
-        self._dropped = 0
-        self._torn = False
-        self._ended = False
-        self._thread = threading.Thread(target=self._write_all, name="stdout", daemon=True)
-        self._thread.start()
+        self._lines = LineWriter(sys.stdout, "stdout", 1)
 
     def publish(self, inspection: Inspection) -> None:
         """Queue one line."""
-        line = json.dumps(verdict_as_dict(inspection)).encode() + b"\n"
-        with self._change:
-            if len(self._lines) >= LINES_WAITING or self._ended:
-                self._dropped += 1
-                return
-            self._lines.append(line)
-            self._change.notify()
+        self._lines.put(json.dumps(verdict_as_dict(inspection)))
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Print the last line, `summary` with the lines that were dropped, and wait a while until all is read."""
-        with self._change:
-            last = {"summary": summary | {"lines_dropped": self._dropped}}
-            self._lines.append(json.dumps(last).encode() + b"\n")
-            self._ended = True
-            self._change.notify()
-        self._thread.join(LAST_LINES_S)
-        with self._change:
-            lost = self._dropped + len(self._lines)
-        if lost or self._thread.is_alive():
+        last = {"summary": summary | {"lines_dropped": self._lines.dropped}}
+        lost = self._lines.finish(json.dumps(last))
+        if lost:
             log.warning("verdict lines were not read; every verdict is in the records", lines=lost)
-
-    def _write_all(self) -> None:
-        while True:
-            with self._change:
-                self._change.wait_for(lambda: self._lines or self._ended)
-                if not self._lines:
-                    return
-                line = self._lines.popleft()
-            try:
-                self._write(line)
-            except OSError:
-                # Its reader has gone away, or it is a file on a full disk: no reason to stop judging.
-                with self._change:
-                    self._dropped += 1
-
-    def _write(self, line: bytes) -> None:
-        rest = b"\n" + line if self._torn else line
-        while rest:
-            written = os.write(self._handle, rest)
-            rest = rest[written:]
-            self._torn = bool(rest)
 
 
 def verdict_as_dict(inspection: Inspection) -> dict[str, Any]:

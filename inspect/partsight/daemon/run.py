@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 LOOP_S = 0.1
 MAINTAIN_S = 1.0
+LAST_WORDS_S = 0.5
 EXIT_OK = 0
 EXIT_SURVIVORS = 75
 """A thread did not end at stop."""
@@ -122,4 +123,5 @@ def _end_process(status: int, why: str) -> None:
     """Only a new process can help: threads that hang cannot be ended. The latch file closes what was open."""
     log.critical("ending the process", why=why, status=status)
     notify(f"STATUS={why}")
+    time.sleep(LAST_WORDS_S)  # the log has a thread of its own
     os._exit(status)

@@ -61,7 +61,8 @@ def to_frame(boxes: npt.NDArray[np.floating[Any]], place: Geometry) -> npt.NDArr
     # float64: a finite float32 cannot overflow on the way.
     moved = boxes.astype(np.float64)
     moved -= (place.left, place.top, place.left, place.top)
-    moved /= place.gain
+    # Each side was rounded to whole pixels by itself, so each has its own scale.
+    moved /= (place.width / place.frame_width, place.height / place.frame_height) * 2
     np.maximum(moved, 0.0, out=moved)
     np.minimum(moved, (place.frame_width, place.frame_height) * 2, out=moved)
     return moved.astype(np.float32)

@@ -123,7 +123,8 @@ class CameraStatus:
 class StationStatus:
     """A frozen snapshot of the station.
 
-    ready: a trigger that comes now is judged. since: of the state. last_id: of the newest accepted trigger, 0 none.
+    ready: as the line sees it; triggers are judged in RUNNING only. since: of the state.
+    last_id: of the newest accepted trigger, 0 none.
     error, error_text: of the fault that made it ERROR or SUSPENDED, 0 and "" else.
     line_stop: the line is asked to stop. overrun: a verdict had no free slot (hand-shake with acknowledgement).
     unacknowledged: verdicts that the PLC has not acknowledged (0 where it never does).

@@ -1,4 +1,4 @@
-"""A real MQTT broker on loopback, for tests, trials and the demo: Mosquitto where it is installed, else iotcore.
+"""A real MQTT broker on loopback, for tests, trials and the demo: iotcore where it is installed, else Mosquitto.
 
 Both run in a child process that this process started and owns; nothing listens on another address than 127.0.0.1.
 """

@@ -48,7 +48,7 @@ class Heartbeat(Message):
 
     e: Annotated[int, Field(ge=0)]
     n: Annotated[int, Field(ge=0)]
-    rdy: Annotated[Flag, Field(description="1: a trigger that comes now is judged")]
+    rdy: Annotated[Flag, Field(description="1: the PLC may send parts; in READY (PackML 4) only after start")]
     packml: Annotated[int, Field(description="state, numbers of PackTags")]
     id: Annotated[int, Field(ge=0, le=MAX_ID, description="newest accepted trigger, 0 for none")]
     t: EpochMs
