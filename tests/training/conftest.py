@@ -22,7 +22,7 @@ from partsight.training.simulated import simulated_source
 REAL_IMAGES = 100
 SMALL = 160
 TIMEOUT_S = 600
-WARNINGS = ("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+WARNINGS = "ignore"
 """torch and ultralytics warn of their own insides; run-time tests still fail on any warning."""
 
 
@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.timeout(TIMEOUT_S))
-            item.add_marker(pytest.mark.filterwarnings(*WARNINGS))
+            item.add_marker(pytest.mark.filterwarnings(WARNINGS))
 
 
 @pytest.fixture(scope="session")

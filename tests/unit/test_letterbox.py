@@ -133,8 +133,9 @@ def test_a_box_finds_back_into_its_frame(width: int, height: int, size: tuple[in
     place = geometry((width, height), size)
     x1, x2 = sorted((share[0] * width, share[1] * width))
     y1, y2 = sorted((share[2] * height, share[3] * height))
-    there = np.array([[x1, y1, x2, y2]]) * place.gain + [place.left, place.top] * 2
-    np.testing.assert_allclose(to_frame(there.astype(np.float32), place)[0], (x1, y1, x2, y2), atol=0.01 / place.gain)
+    scale = [place.width / width, place.height / height] * 2
+    there = np.array([[x1, y1, x2, y2]]) * scale + [place.left, place.top] * 2
+    np.testing.assert_allclose(to_frame(there.astype(np.float32), place)[0], (x1, y1, x2, y2), atol=0.01 / min(scale))
 
 
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=4, max_size=4))
