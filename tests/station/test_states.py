@@ -242,7 +242,7 @@ def test_a_recipe_is_swapped_between_two_parts_and_the_old_one_stays_where_the_n
     with line(tmp_path, find_recipe=find) as it:
         judged(it, wait_until)
         assert it.station.command(SelectRecipe(ME, "unknown")).code is Answer.INVALID
-        assert it.station.status().recipe == "demo-board@1"
+        assert it.station.status().recipe == "demo-board@2"
         assert it.station.command(SelectRecipe(ME, "other")).ok
         status = it.station.status()
         assert (status.recipe, status.recipe_id, status.ready) == ("other@1", 9, True)

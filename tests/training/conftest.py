@@ -12,6 +12,7 @@ from numpy.random import Generator
 
 pytest.importorskip("ultralytics", reason="these tests need the training environment: make test-training")
 
+import openvino  # noqa: F401 - starts a thread of its own, which is then no test's fault
 from ultralytics import YOLO
 
 from partsight.scoring.deeppcb import CLASSES, read_deeppcb

@@ -111,7 +111,8 @@ def test_a_trained_model_becomes_a_bundle_that_finds_defects(small_yolo11: Path,
 
 def test_the_command_makes_chooses_exports_and_scores(data: Path, yaml_of: Any, tmp_path: Path) -> None:
     arguments = ["--data", data, "--from", yaml_of("yolo26n"), "--out", tmp_path, "--held-out", "B"]
-    pcb.main([str(word) for word in [*arguments, "--minutes", 0.05, "--last-minutes", 0.02]])
+    short = ["--minutes", 0.05, "--last-minutes", 0.02, "--settle-batches", 2]
+    pcb.main([str(word) for word in [*arguments, *short]])
     card = load(tmp_path / "bundle").card
     assert card.classes == CLASSES
     assert card.scores["boards"] == 6

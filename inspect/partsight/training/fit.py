@@ -33,7 +33,7 @@ class FitSettings:
     """How to train.
 
     minutes, steps: whichever ends first; the rate follows a cosine over it. epoch_steps: steps between checkpoints.
-    frozen: so many first layers stay as they are.
+    frozen: so many first layers stay as they are. settle_batches: for the statistics measured at the end.
     """
 
     minutes: float = 90.0
@@ -46,6 +46,7 @@ class FitSettings:
     warm_up_steps: int = 80
     decay: float = 5e-4
     frozen: int = 0
+    settle_batches: int = 40
     threads: int = 2
     seed: int = 0
 
@@ -139,7 +140,7 @@ def _mean(values: Sequence[torch.Tensor]) -> torch.Tensor:
     return torch.stack(list(values)).mean(0) if values[0].dtype.is_floating_point else values[0]
 
 
-def settle(model: Any, mixes: Sequence[Mix], settings: FitSettings, batches: int = 40) -> Any:
+def settle(model: Any, mixes: Sequence[Mix], settings: FitSettings) -> Any:
     """A copy whose batch normalisation has the statistics of its own weights.
 
     The running statistics lag behind the weights by some thirty steps, which spoils a short training.
@@ -153,7 +154,7 @@ def settle(model: Any, mixes: Sequence[Mix], settings: FitSettings, batches: int
         layer.train(number >= settings.frozen)
     stream = iter(CropStream(mixes, replace(settings, seed=settings.seed + 1)))
     with torch.inference_mode():
-        for _ in range(batches):
+        for _ in range(settings.settle_batches):
             settled(_pixels(next(stream)))
     for norm in settled.modules():
         if isinstance(norm, torch.nn.BatchNorm2d):

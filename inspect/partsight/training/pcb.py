@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,10 +105,11 @@ def make(options: argparse.Namespace, log: Callable[[str], None]) -> Path:
     """The whole way; returns the card's path."""
     boards = read_boards(options.data, "trainval")
     learn, held_out = split_groups(boards, options.held_out)
-    first = FitSettings(minutes=options.minutes, rate=8e-4, frozen=FROZEN, threads=options.threads)
+    common = FitSettings(frozen=FROZEN, threads=options.threads, settle_batches=options.settle_batches)
+    first = replace(common, minutes=options.minutes, rate=8e-4)
     made = _train(options.start, mixes(learn), first, options.out / "first", log)
     choice = choose(made, held_out, options.threads, log)
-    last = FitSettings(minutes=options.last_minutes, rate=6e-4, frozen=FROZEN, threads=options.threads, seed=1)
+    last = replace(common, minutes=options.last_minutes, rate=6e-4, seed=1)
     final = _train(made, mixes(boards), last, options.out / "last", log)
     making = Making(
         name="pcb",
@@ -158,6 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=40, help="training without the held-out groups")
     parser.add_argument("--last-minutes", type=float, default=40, help="training on all groups")
     parser.add_argument("--held-out", nargs="+", default=list(HELD_OUT), help="groups to choose by")
+    parser.add_argument("--settle-batches", type=int, default=40, help="batches for the final statistics")
     parser.add_argument("--threads", type=int, default=2, help="CPU cores")
     make(parser.parse_args(arguments), _tell)
     return 0
