@@ -23,9 +23,9 @@ from partsight.domain.detections import Detections, ModelRef
 from partsight.domain.inspection import Inspection, Timings
 from partsight.domain.reasons import defect_code
 from partsight.domain.trigger import Trigger, TriggerKind
+from partsight.domain.uid import uuid7
 from partsight.domain.verdict import Action, Finding, RecipeRef, Result, Verdict
 from partsight.domain.views import Alignment, ImageFacts, View
-from partsight.domain.uid import uuid7
 from partsight.outputs.records import Durability, SqliteRecords
 
 NAMES = ("open", "short", "mousebite", "spur", "copper", "pin-hole")
