@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -148,3 +150,13 @@ def test_every_mistake_in_a_backends_settings_is_told_at_once(tmp_path: Path) ->
     with pytest.raises(ConfigError) as caught:
         choose(tiny_spec(tmp_path, OutputFormat.END2END), "onnx", {"threads": -1, "precison": "fp32"})
     assert {mistake.key for mistake in caught.value.mistakes} == {"threads", "precison"}
+
+
+def test_openvino_reports_its_use_to_nobody() -> None:
+    """Its package brings a reporter that starts a thread at import; a station must not have it."""
+    code = (
+        "import sys, threading; import partsight.detectors.openvino; "
+        "print([m for m in sys.modules if m.startswith('openvino_telemetry.')], threading.active_count())"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert said.stdout.strip() == "[] 1"

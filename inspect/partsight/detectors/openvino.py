@@ -6,11 +6,10 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import openvino as ov
-from openvino.preprocess import ColorFormat, PrePostProcessor
 from pydantic import BaseModel, ConfigDict, Field
 
 from partsight.detectors.detector import YoloDetector
+from partsight.detectors.openvino_unreported import ColorFormat, PrePostProcessor, ov
 from partsight.detectors.signature import Port, check_ports, read_checked
 from partsight.domain.detections import ModelRef
 from partsight.domain.errors import BackendUnavailable, BundleError
