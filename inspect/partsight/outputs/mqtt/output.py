@@ -137,7 +137,7 @@ class MqttOutput:
         """
         self._settings.password()
         if self._settings.tls is not None:
-            self._settings.tls.context()
+            self._settings.tls.context(self._settings.table)
         self._records.on_outbox = self._desk.feeder.poke
         self._records.context = self.context
         work = (("mqtt", self._connection), ("mqtt-records", self._desk.feeder.run), ("mqtt-commands", self._serve))

@@ -119,7 +119,7 @@ class Session:
         if settings.username is not None:
             client.username_pw_set(settings.username, settings.password())
         if settings.tls is not None:
-            context = settings.tls.context()
+            context = settings.tls.context(settings.table)
             context.sslsocket_class = _HandshakeOrClosed
             client.tls_set_context(context)
         if will is not None:

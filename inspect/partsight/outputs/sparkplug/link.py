@@ -55,7 +55,7 @@ class Link:
         )
         client.connect_timeout = settings.connect_timeout_s
         if settings.tls is not None:
-            context = settings.tls.context()
+            context = settings.tls.context(settings.table)
             context.sslsocket_class = _TidySocket
             client.tls_set_context(context)
         if settings.username is not None:

@@ -98,7 +98,7 @@ class SparkplugOutput:
             raise RuntimeError("attach a station before the start")
         self._settings.password()
         if self._settings.tls is not None:
-            self._settings.tls.context()
+            self._settings.tls.context(self._settings.table)
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, args=(self._sink,), name="sparkplug", daemon=True)
         self._thread.start()
