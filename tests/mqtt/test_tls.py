@@ -110,7 +110,7 @@ def test_secrets_that_others_can_read_are_refused(tmp_path: Path, plant: Path) -
     key = plant / "plc.key"
     key.chmod(0o644)
     with pytest.raises(ConfigError, match="chmod 600"):
-        settings(1883, tls=_tls(plant, "plc")).tls.context()  # type: ignore[union-attr]
+        settings(1883, tls=_tls(plant, "plc")).tls.context("mqtt")  # type: ignore[union-attr]
     key.chmod(0o600)
 
 

@@ -77,6 +77,7 @@ def test_rule_1_every_trigger_gets_exactly_one_verdict_whatever_the_detector_doe
             thread.start()
         while any(thread.is_alive() for thread in threads):
             assert it.station.ledger.snapshot().balanced
+            threading.Event().wait(0.001)  # a loop without a pause would keep the station from its work
         wait_until(lambda: it.station.ledger.snapshot().in_flight == 0)
     published = Counter(v.trigger.sequence for v in it.seen.verdicts)
     assert published == Counter(sequences), "each trigger exactly one verdict, no verdict without a trigger"

@@ -245,7 +245,7 @@ def test_a_recipe_is_swapped_between_two_parts_and_the_old_one_stays_where_the_n
         assert it.station.status().recipe == "demo-board@2"
         assert it.station.command(SelectRecipe(ME, "other")).ok
         status = it.station.status()
-        assert (status.recipe, status.recipe_id, status.ready) == ("other@1", 9, True)
+        assert (status.recipe, status.recipe_id, status.ready) == ("other@2", 9, True)
         judged(it, wait_until)
     assert [v.verdict.recipe.name for v in it.seen.verdicts] == ["demo-board", "other"]
     states = [e.after for e in it.seen.events if isinstance(e, StateChanged)]
