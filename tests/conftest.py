@@ -45,7 +45,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say loudly, once, that the tests on real images did not run."""
     if not _missing_images():
         return
-    skipped = [r for r in terminalreporter.stats.get("skipped", []) if "deeppcb" in r.keywords]
+    skipped = [r for r in terminalreporter.stats.get("skipped", []) if "deeppcb" in getattr(r, "keywords", ())]
     if not skipped:
         return
     terminalreporter.section("real images NOT tested", sep="!", red=True, bold=True)
