@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
+import subprocess
+import sys
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -318,22 +321,29 @@ def test_rule_4_a_part_id_that_cannot_be_recorded_keeps_nobody_else_out(tmp_path
     )
 
 
-def lock_database(folder: Path) -> sqlite3.Connection:
-    other = sqlite3.connect(next(folder.glob("*.db")), isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    return other
+@contextmanager
+def locked_database(folder: Path) -> Iterator[None]:
+    """Another program holds the database's write lock, as a backup or a person's tool might."""
+    code = (
+        "import sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None); "
+        "db.execute('BEGIN IMMEDIATE'); print('locked', flush=True); sys.stdin.read(); db.execute('ROLLBACK')"
+    )
+    command = [sys.executable, "-c", code, str(next(folder.glob("*.db")))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "locked\n"
+        yield
+        other.communicate(timeout=10)
 
 
 def test_rule_4_and_5_a_locked_database_rejects_in_time_and_records_later(tmp_path: Path, wait_until: Any) -> None:
     """rule_4, rule_5: while records cannot be written nothing passes, nothing is late, and nothing is lost."""
     with line(tmp_path, deadline_ms=400.0, queue=16) as it:
-        other = lock_database(tmp_path)
         blocked = []
-        for _ in range(4):
-            blocked.append(it.station.trigger())
-            wait_until(lambda: it.seen.of(blocked[-1].sequence))
-        other.execute("ROLLBACK")
-        other.close()
+        with locked_database(tmp_path):
+            for _ in range(4):
+                blocked.append(it.station.trigger())
+                wait_until(lambda: it.seen.of(blocked[-1].sequence))
         for trigger in blocked:
             (verdict,) = it.seen.of(trigger.sequence)
             assert verdict.verdict.result is Result.INVALID

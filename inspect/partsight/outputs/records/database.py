@@ -85,8 +85,17 @@ class Database:
         return db
 
     def close(self) -> None:
-        for db in self._open:
-            db.close()
+        """Close all; the connection that has written the records goes last and leaves no log behind."""
+        fast = getattr(self, "fast", None)
+        for db in reversed(self._open):
+            if db is not fast:
+                db.close()
+        if fast is not None:
+            with suppress(
+                sqlite3.Error
+            ):  # another program reads or writes: the log stays, and is read at the next start
+                fast.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            fast.close()
 
     def transact(self, db: sqlite3.Connection, work: Callable[[sqlite3.Connection], opening.T]) -> opening.T:
         """Run `work` in one transaction; once more after the ballast is given up, if the disk is full.
