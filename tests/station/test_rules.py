@@ -360,6 +360,7 @@ def test_rule_4_and_5_a_locked_database_rejects_in_time_and_records_later(tmp_pa
         wait_until(passes)
         assert not it.station.status().faults
     in_records = {i.trigger.sequence: i.verdict.result for i in recorded(tmp_path)}
+    assert {i.verdict.recipe.name for i in recorded(tmp_path)} == {"demo-board"}, "the recipe's own row is there too"
     files = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
     assert in_records == {v.trigger.sequence: v.verdict.result for v in it.seen.verdicts}, files
 

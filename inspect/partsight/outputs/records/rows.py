@@ -34,10 +34,12 @@ _INSERT_IMAGE = "INSERT OR REPLACE INTO image VALUES (?,?,?)"
 _FACTS = tuple(f.name for f in fields(ImageFacts))
 _ALIGNMENT = tuple(f.name for f in fields(Alignment))
 
+# LEFT JOIN: a record whose recipe row is missing is still a record, and must be shown.
 SELECT = """SELECT i.sequence, uid, trigger_id, epoch, kind, at_us, at_ns, deadline_ns, part_id, encoder, result,
-    action, findings, r.name, r.revision, r.sha256, m.name, m.sha256, m.backend, m.precision,
+    action, findings, coalesce(r.name, ''), coalesce(r.revision, 0), coalesce(r.sha256, ''),
+    m.name, m.sha256, m.backend, m.precision,
     frame_ms, start_ms, infer_ms, detect_ms, decide_ms, verdict_ms, late, simulated, truth, mode
-    FROM inspection i JOIN recipe r ON r.id = i.recipe LEFT JOIN model m ON m.id = i.model"""
+    FROM inspection i LEFT JOIN recipe r ON r.id = i.recipe LEFT JOIN model m ON m.id = i.model"""
 _SELECT_VIEWS = """SELECT camera, failure, detail, facts, c.names, boxes, scores, class_ids,
     m.name, m.sha256, m.backend, m.precision
     FROM view v LEFT JOIN model m ON m.id = v.model LEFT JOIN classes c ON c.id = v.classes
