@@ -30,15 +30,17 @@ lock() {
 
 # The later locks hold the same versions as the earlier ones, so that one .venv serves both.
 runtime() { lock runtime.txt "$@"; }
-test_() { lock test.txt --extra test --constraints "$pins/runtime.txt" "$@"; }
+screen() { lock screen.txt --extra gui --constraints "$pins/runtime.txt" "$@"; }
+test_() { lock test.txt --extra test --extra gui --constraints "$pins/runtime.txt" --constraints "$pins/screen.txt" "$@"; }
 # torch is pinned by hand for each kind of machine, in torch.txt.
 training() {
-    lock training.txt --extra test --extra train --constraints "$pins/test.txt" \
+    lock training.txt --extra test --extra gui --extra train --constraints "$pins/test.txt" \
         --overrides requirements/no-torch.txt "$@"
 }
 
 if [[ $mode != --check ]]; then
     runtime ${mode:+"$mode"}
+    screen ${mode:+"$mode"}
     test_ ${mode:+"$mode"}
     training ${mode:+"$mode"}
     exit
@@ -48,6 +50,7 @@ fi
 # which saves most of the waiting. A question that the cache cannot answer goes to the index.
 training
 test_ --offline 2>/dev/null || test_
+screen --offline 2>/dev/null || screen
 runtime --offline 2>/dev/null || runtime
 diff -ru requirements "$out" || {
     echo "lock files do not fit pyproject.toml: run \`make lock\` and commit requirements/" >&2

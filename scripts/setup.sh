@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes the environments of this checkout; quick when nothing has changed since the last time.
 #
-#   scripts/setup.sh demo       .venv with the locked run-time packages and the project
+#   scripts/setup.sh demo       .venv with the locked run-time packages and the project; with the screen's (PySide6)
+#                               where a display is there
 #   scripts/setup.sh test       the same, with what the tests need
 #   scripts/setup.sh training   torch and ultralytics, in an environment outside the checkout
 #   scripts/setup.sh where      prints where the training environment is
@@ -105,6 +106,23 @@ check_mosquitto() {
     need_packages mosquitto mosquitto-clients
 }
 
+# Qt links against EGL, xkbcommon and D-Bus; where a display is there, its plug-in needs X's helpers too.
+check_qt() {
+    local python=$1/bin/python error
+    error=$("$python" -c 'from PySide6 import QtWidgets, QtNetwork, QtSvg' 2>&1) && return
+    need_packages libegl1 libgl1 libxkbcommon0 libxkbcommon-x11-0 libdbus-1-3 libfontconfig1 libxcb-cursor0 \
+        libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 libxcb-shape0
+    error=$("$python" -c 'from PySide6 import QtWidgets, QtNetwork, QtSvg' 2>&1) ||
+        die "PySide6 cannot be imported: $error"
+}
+
+# Screenshots of the screen need real fonts, Chinese too; the wallboard is tested in a real browser.
+check_screens() {
+    command -v Xvfb >/dev/null && command -v chromium >/dev/null && command -v fc-list >/dev/null &&
+        [[ -n $(fc-list :lang=zh-cn) ]] && return
+    need_packages xvfb chromium fontconfig fonts-dejavu-core fonts-noto-cjk
+}
+
 # A hash of all that decides what an environment holds.
 fingerprint() {
     cat "$@" "$root/scripts/setup.sh" | sha256sum | cut -d ' ' -f 1
@@ -112,7 +130,7 @@ fingerprint() {
 
 current() { [[ "$(cat "$1/$2" 2>/dev/null)" == "$3" ]] && env_works "$1"; }
 
-# $1: runtime or test. The test lock holds the run-time lock's versions and more, so its .venv serves both.
+# $1: runtime, screen or test. Each lock holds the versions of the ones before it and more, so its .venv serves them too.
 project_fingerprint() {
     fingerprint "$root/requirements/$1.txt" "$root/pyproject.toml" "$root/inspect/partsight/__init__.py"
 }
@@ -121,7 +139,7 @@ setup_project() {
     local kind=$1 lock=requirements/$1.txt folder=$root/.venv print python
     print=$(project_fingerprint "$kind")
     current "$folder" ".partsight-$kind" "$print" && return
-    if [[ $kind == runtime ]] && current "$folder" .partsight-test "$(project_fingerprint test)"; then
+    if [[ $kind != test ]] && current "$folder" .partsight-test "$(project_fingerprint test)"; then
         return
     fi
     python=$(find_python)
@@ -130,7 +148,11 @@ setup_project() {
     install "$folder" -r "$root/$lock"
     quietly "$folder/bin/python" -m pip install --disable-pip-version-check --no-deps --editable "$root"
     check_opencv "$folder"
-    if [[ $kind == test ]]; then check_mosquitto; fi
+    if [[ $kind != runtime ]]; then check_qt "$folder"; fi
+    if [[ $kind == test ]]; then
+        check_mosquitto
+        check_screens
+    fi
     printf '%s\n' "$print" >"$folder/.partsight-$kind"
 }
 
@@ -154,7 +176,7 @@ wait_for_others() {
 }
 
 case ${1:-} in
-demo) wait_for_others && setup_project runtime ;;
+demo) wait_for_others && setup_project "$([[ -n ${DISPLAY:-}${WAYLAND_DISPLAY:-} ]] && echo screen || echo runtime)" ;;
 test) wait_for_others && setup_project test ;;
 training) wait_for_others && setup_training ;;
 where) printf '%s\n' "$training" ;;
