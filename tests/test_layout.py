@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "inspect"
 
 PACKAGES = (
-    *("cli", "testing", "daemon", "training", "station"),
+    *("cli", "testing", "daemon", "gui", "training", "api", "station"),
     *("cameras", "detectors", "recipes", "outputs", "models", "scoring"),
     *("config", "wire", "domain"),
 )
@@ -70,7 +70,7 @@ def test_no_package_is_outside_the_design() -> None:
     assert folders == set(PACKAGES)
 
 
-@pytest.mark.parametrize("module", ["daemon", "cli", "station"])
+@pytest.mark.parametrize("module", ["daemon", "api", "cli", "station"])
 def test_what_runs_on_the_line_imports_no_torch(module: str) -> None:
     """Every module of the package, not only what its `__init__` happens to import."""
     loaded = python(
