@@ -13,6 +13,9 @@ from partsight.cli.lines import LineWriter
 
 def set_up_logs(*, verbose: bool = False, quiet: bool = False) -> None:
     """quiet: warnings and worse only. verbose: everything."""
+    former = structlog.get_config()["logger_factory"]
+    if isinstance(former, _Loggers):
+        former.end()
     level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
     terminal = sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
@@ -37,8 +40,14 @@ class _Loggers:
     """structlog asks it for a logger; each call of one is a line. What was said last is written before the end."""
 
     def __init__(self, lines: LineWriter) -> None:
+        self._lines = lines
         self._logger = _LineLogger(lines)
         atexit.register(lines.flush)
+
+    def end(self) -> None:
+        """Write what waits and give the stream back."""
+        atexit.unregister(self._lines.flush)
+        self._lines.finish()
 
     def __call__(self, *_: object) -> _LineLogger:
         return self._logger

@@ -20,6 +20,9 @@ CHECKPOINT_S = 60.0
 FULL_COMMITS = 25
 """On a full disk the log is moved into the database so often: there a record takes a fifth of what it takes in the log,
 so that the ballast lasts for longer."""
+ROUNDS = 3
+LOG_PAGES = 8192
+"""A log of so many pages (32 MiB) is moved to its end even if a commit must wait for that, so that it starts anew."""
 
 
 @unique
@@ -50,12 +53,16 @@ class State:
 
 
 class Database:
-    """Five connections to one file. Thread-safe under `lock`, which whoever writes holds.
+    """Six connections to one file. Thread-safe under `lock`, which whoever writes holds.
 
     `fast` commits inspections; `sure` (always synchronous FULL) reserves numbers, audits and takes events; `slow`
     attaches images and prunes; `log` checkpoints and does nothing else, since whoever shares its connection waits
-    until it is done; `outbox` reads. One lock in this process orders the writes, so that none waits in SQLite's own
-    busy handler, which sleeps for milliseconds; another process is waited for by the busy timeout.
+    until it is done; `guard` reads while it does (see `_move`); `outbox` reads. One lock in this process orders the
+    writes, so that none waits in SQLite's own busy handler, which sleeps for milliseconds; another process is waited
+    for by the busy timeout.
+
+    Nothing in this process may open the database or its `-shm` but through SQLite: closing any file number of them
+    drops the process's locks, and another program would take the database for one that nobody uses.
     """
 
     def __init__(
@@ -68,11 +75,13 @@ class Database:
         self.interned = rows.Interned()
         self._ballast = ballast
         self._open: list[sqlite3.Connection | OutboxReader] = []
+        self._checkpointing = threading.Lock()
         try:
             self.fast = self._connect(busy_timeout_s, full=durability is Durability.POWER)
             self.sure = self._connect(busy_timeout_s, full=True)
             self.slow = self._connect(busy_timeout_s, full=False)
             self.log = self._connect(busy_timeout_s, full=True)
+            self.guard = self._connect(busy_timeout_s, full=False)
             self.outbox = OutboxReader(folder, busy_timeout_s)
             self._open.append(self.outbox)
         except BaseException:
@@ -135,20 +144,46 @@ class Database:
         return outcome
 
     def checkpoint(self, after_commits: int) -> None:
-        """Move the log into the database. PASSIVE: neither waits for writers nor makes them wait.
+        """Move the log into the database, where it is due and not under way. The caller does not hold `lock`.
 
+        Commits go on meanwhile and are moved in the next round; one that finds nothing new makes the log start anew.
+        Only a log that has grown long is finished under the lock, after rounds that left little to move.
         Raises sqlite3.Error.
         """
-        state, now = self.state, time.monotonic()
-        if state.disk_full:
-            after_commits = min(after_commits, FULL_COMMITS)
-        if not (state.commits >= after_commits or (state.commits and now - state.checkpoint_at >= CHECKPOINT_S)):
+        if not self._checkpointing.acquire(blocking=False):
             return
-        state.commits, state.checkpoint_at = 0, now
-        for _ in range(3):  # what was committed meanwhile is left for the next round; without rest the log starts anew
-            _, in_log, moved = self.log.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            if in_log == moved:
+        try:
+            state, now = self.state, time.monotonic()
+            if state.disk_full:
+                after_commits = min(after_commits, FULL_COMMITS)
+            if not (state.commits >= after_commits or (state.commits and now - state.checkpoint_at >= CHECKPOINT_S)):
                 return
+            state.commits, state.checkpoint_at = 0, now
+            for _ in range(ROUNDS):
+                in_log, moved = self._move()
+                if in_log == moved:
+                    return
+            if in_log >= LOG_PAGES:
+                with self.lock:
+                    self._move()
+        finally:
+            self._checkpointing.release()
+
+    def _move(self) -> tuple[int, int]:
+        """One PASSIVE checkpoint: pages in the log, and how many of them are in the database now.
+
+        SQLite before 3.51.3 loses pages where a commit starts the log anew while a checkpoint begins: it then takes
+        the new pages for moved (sqlite.org/wal.html, 'The WAL-reset bug'). A reader of the log keeps it from starting
+        anew; and a reader of a log that is moved already, which does not, keeps the checkpoint from moving anything.
+        So `guard` reads from before the checkpoint until after it.
+        """
+        self.guard.execute("BEGIN")
+        try:
+            self.guard.execute("SELECT value FROM counter LIMIT 1").fetchall()
+            _, in_log, moved = self.log.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        finally:
+            self.guard.execute("COMMIT")
+        return int(in_log), int(moved)
 
     def measure(self) -> None:
         """Note how much of the file is free to be filled again. Raises sqlite3.Error."""

@@ -64,7 +64,8 @@ class FolderLock:
             pass
 
     def release(self) -> None:
-        os.close(self._handle)
+        handle, self._handle = self._handle, -1  # the number is another file's after this
+        os.close(handle)
 
 
 class Ballast:

@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 # A safety net only: `maintain` checkpoints long before the log has this many pages of 4 KiB.
 _AUTOCHECKPOINT_PAGES = 25_000
+# The log's file is cut to this where it starts anew: another program that read for long had made it grow.
+_LOG_BYTES = 64 << 20
 _CHECK_STEPS = 20_000
 _NEARLY_FULL_BYTES = 1 << 20
 
@@ -31,6 +33,7 @@ def connect(folder: Path, busy_timeout_s: float, *, full: bool) -> sqlite3.Conne
         db.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
         db.execute("PRAGMA foreign_keys = ON")
         db.execute(f"PRAGMA wal_autocheckpoint = {_AUTOCHECKPOINT_PAGES}")
+        db.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}").fetchall()
     except sqlite3.Error:
         db.close()
         raise
