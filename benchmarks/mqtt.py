@@ -1,9 +1,10 @@
 """What MQTT costs: verdicts, round trips, records and a backlog, over a real broker on loopback.
 
-    python benchmarks/mqtt.py [--broker mosquitto|iotcore] [--seconds S] [--backlog N] [--json]
+    python benchmarks/mqtt.py [--broker mosquitto|iotcore] [--seconds S] [--backlog N] [--outage S] [--json]
 
-Broker, receiver and station are processes of their own; times are of the machine's one monotonic clock. Records are
-durable (SQLite, synchronous FULL) wherever a verdict is measured; inference is taken out.
+Broker, receiver and station are processes of their own on one machine, so that their clocks can be compared. Where
+`mosquitto_sub` is installed it receives what is measured, since a receiver in Python takes processor time of its own.
+Records are durable (SQLite, synchronous FULL) wherever a verdict is measured; inference is taken out.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import json
 import multiprocessing
 import queue
+import resource
 import shutil
 import socket
 import subprocess
@@ -20,7 +22,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
+from operator import gt
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +131,35 @@ def receive(port: int, pipe: Connection) -> None:
     client.loop_stop()
 
 
+class Ear:
+    """Notes when each verdict came: `mosquitto_sub`, or the receiver in Python where that is not installed."""
+
+    def __init__(self, port: int, pipe: Connection, folder: Path) -> None:
+        self._pipe = pipe
+        self._file = folder / f"heard-{time.monotonic_ns()}"
+        program = shutil.which("mosquitto_sub")
+        self._process: subprocess.Popen[bytes] | None = None
+        if program is not None:
+            with self._file.open("wb") as out:
+                command = [program, "-p", str(port), "-t", f"{PREFIX}/verdict", "-F", "%U %p"]
+                self._process = subprocess.Popen(command, stdout=out)
+            time.sleep(0.3)
+        self._pipe.send(("report",))
+        self._pipe.recv()
+
+    def stop(self) -> dict[int, int]:
+        """Nanoseconds since 1970 by the verdict's id."""
+        time.sleep(0.2)
+        if self._process is None:
+            offset = time.time_ns() - time.monotonic_ns()
+            self._pipe.send(("report",))
+            return {part: at + offset for part, at in self._pipe.recv()[0].items()}
+        self._process.terminate()
+        self._process.wait()
+        lines = [line.split(b" ", 1) for line in self._file.read_bytes().splitlines()]
+        return {json.loads(payload)["id"]: int(at.replace(b".", b"")) for at, payload in lines}
+
+
 # --- the trials --------------------------------------------------------------------------------------
 
 
@@ -136,20 +169,25 @@ def percentiles(times_ms: list[float]) -> dict[str, float]:
 
 
 def verdicts(
-    output: MqttOutput, records: SqliteRecords, pipe: Connection, count: int, *, rate_hz: float = 50.0
+    output: MqttOutput, records: SqliteRecords, ear: Ear, more: Callable[[int], bool], *, rate_hz: float = 50.0
 ) -> dict[str, float]:
-    """From 'decided' (before the record's commit) to the receiver."""
+    """From 'decided' (before the record's commit) to the receiver, as long as `more(parts so far)`."""
     decided: dict[int, int] = {}
-    for n in range(1, count + 1):
-        part = inspection(records, n)
-        decided[n] = time.monotonic_ns()
+    while more(len(decided)):
+        part = inspection(records, len(decided) % 65535 + 1)
+        decided[part.trigger.id] = time.time_ns()
         records.commit(part)
         output.publish(part)
         time.sleep(1 / rate_hz)
-    time.sleep(0.2)
-    pipe.send(("report",))
-    seen, _ = pipe.recv()
-    return {**percentiles([(seen[n] - decided[n]) / 1e6 for n in decided if n in seen]), "sent": count}
+    seen = ear.stop()
+    return {**percentiles([(seen[n] - decided[n]) / 1e6 for n in decided if n in seen]), "sent": len(decided)}
+
+
+def settle(records: SqliteRecords) -> None:
+    """As after a station's first minutes: the database's log has its length, and is written over from then on."""
+    for n in range(1100):
+        records.commit(inspection(records, n + 1))
+    records.maintain()
 
 
 def sustained(output: MqttOutput, records: SqliteRecords, pipe: Connection, seconds: float) -> dict[str, float]:
@@ -207,24 +245,67 @@ def drain(port: int, folder: Path, pipe: Connection, count: int) -> dict[str, An
 
 def _drain(port: int, folder: Path, pipe: Connection, count: int) -> dict[str, Any]:
     with SqliteRecords.open(folder, ballast_bytes=0) as records:
+        records.maintain()
+        ears = [Ear(port, pipe, folder)]
         output = start(port, records)
         began = time.monotonic()
         try:
-            decided: dict[int, int] = {}
-            while output.health().acked < count:
-                part = inspection(records, len(decided) % 65535 + 1)
-                decided[part.trigger.id] = time.monotonic_ns()
-                records.commit(part)
-                output.publish(part)
-                time.sleep(0.02)
+            live = verdicts(output, records, ears[0], lambda _: output.health().acked < count)
             rate = output.health().acked / (time.monotonic() - began)
-            time.sleep(0.2)
-            pipe.send(("report",))
-            seen, _ = pipe.recv()
+            wait(lambda: output.health().acked == records.outbox_bounds()[1], 30)
+            ears.append(Ear(port, pipe, folder))
+            after = verdicts(output, records, ears[1], lambda n: n < max(300, live["sent"]))
         finally:
             output.stop()
-    live = percentiles([(seen[n] - decided[n]) / 1e6 for n in decided if n in seen])
-    return {"backlog": count, "records_per_s": round(rate), "live_verdicts": live}
+    slower = round(live["p99_ms"] / after["p99_ms"] - 1, 3)
+    return {
+        "backlog": count,
+        "records_per_s": round(rate),
+        "live_verdicts": live,
+        "without_backlog": after,
+        "p99_slower": slower,
+    }
+
+
+def outage(broker: Any, folder: Path, seconds: float) -> dict[str, Any]:
+    """Resident memory of this process while the broker is away and 200 parts a second go on."""
+    if seconds <= 0:
+        return {}
+    with SqliteRecords.open(folder, ballast_bytes=0) as records:
+        output = start(broker.port, records)
+        try:
+            feed(output, records, 5)
+            before = resident_mib()
+            broker.stop()
+            seen = [feed(output, records, seconds / 10) for _ in range(10)]
+            health = output.health()
+            broker.start()
+            wait(lambda: output.health().acked == records.outbox_bounds()[1], 120)
+            return {
+                "parts": int(200 * seconds),
+                "resident_mib": {"before": before, "each_tenth": seen, "after_it_healed": resident_mib()},
+                "verdicts_expired": health.verdicts_expired,
+                "verdicts_refused": health.verdicts_refused,
+            }
+        finally:
+            output.stop()
+
+
+def feed(output: MqttOutput, records: SqliteRecords, seconds: float) -> float:
+    """200 parts a second for so long; resident MiB at the end."""
+    began = time.monotonic()
+    for n in range(int(200 * seconds)):
+        part = inspection(records, n % 65535 + 1)
+        records.commit(part)
+        output.publish(part)
+        time.sleep(max(0.0, began + (n + 1) / 200 - time.monotonic()))
+    records.maintain()
+    return resident_mib()
+
+
+def resident_mib() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return round(pages * resource.getpagesize() / 2**20, 1)
 
 
 def start(port: int, records: SqliteRecords) -> MqttOutput:
@@ -245,7 +326,7 @@ def start(port: int, records: SqliteRecords) -> MqttOutput:
     return output
 
 
-def run(kind: str, seconds: float, backlog: int) -> dict[str, Any]:
+def run(kind: str, seconds: float, backlog: int, outage_s: float) -> dict[str, Any]:
     results: dict[str, Any] = {"broker": kind}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -258,8 +339,13 @@ def run(kind: str, seconds: float, backlog: int) -> dict[str, Any]:
             receiver.start()
             ours.recv()
             with SqliteRecords.open(folder / "data", ballast_bytes=0) as records:
+                settle(records)
                 output = start(broker.port, records)
-                results["verdict_to_subscriber"] = verdicts(output, records, ours, int(50 * seconds))
+                wait(lambda: output.health().acked == records.outbox_bounds()[1], 30)
+                for rate_hz in (50, 200):
+                    ear, enough = Ear(broker.port, ours, folder), rate_hz * seconds
+                    found = verdicts(output, records, ear, partial(gt, enough), rate_hz=rate_hz)
+                    results[f"verdict_to_subscriber at {rate_hz}/s"] = found
                 for qos in (0, 1):
                     ours.send(("trips", int(40 * seconds), qos))
                     results[f"trigger_qos{qos}_to_verdict"] = percentiles(ours.recv())
@@ -270,6 +356,7 @@ def run(kind: str, seconds: float, backlog: int) -> dict[str, Any]:
             results["drain"] = drain(broker.port, folder / "backlog", ours, backlog)
             ours.send(None)
             receiver.join(10)
+            results["outage"] = outage(broker, folder / "outage", outage_s)
     return results
 
 
@@ -278,9 +365,10 @@ def main() -> None:
     parser.add_argument("--broker", choices=("mosquitto", "iotcore"), default="mosquitto")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each trial")
     parser.add_argument("--backlog", type=int, default=100_000)
+    parser.add_argument("--outage", type=float, default=0.0, help="seconds without a broker, 0 for no such trial")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    results = run(options.broker, options.seconds, options.backlog)
+    results = run(options.broker, options.seconds, options.backlog, options.outage)
     if options.json:
         print(json.dumps(results))
         return

@@ -116,6 +116,7 @@ def test_a_command_works_on_a_full_disk(port: int, line: Client, wait_until: Wai
         wait_until(lambda: _answers(line))
         assert _answers(line)[0]["ok"]
         assert "could not be audited" in station.trouble("mqtt.audit")
+        wait_until(lambda: station.trouble("mqtt.records"))
         outbox.broken = False
         outbox.add(5)
         wait_until(lambda: len(line.of("result")) == 5)

@@ -183,9 +183,9 @@ def test_nodelay_is_set_on_our_socket(mosquitto: Brokers) -> None:
     session = Session(settings(mosquitto().port), None)
     try:
         session.connect()
-        sock = session.client.socket()
-        assert isinstance(sock, socket.socket)
-        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        wire = session.client.wire
+        assert wire is not None
+        assert wire.inner.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     finally:
         session.close(politely=True)
 

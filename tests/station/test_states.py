@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time as clock
 from dataclasses import replace
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from partsight.cameras.simulated.world import World
+from partsight.domain.challenge import KnownPart, Past
 from partsight.domain.detections import Detections
-from partsight.domain.errors import ConfigError, Mistake
+from partsight.domain.errors import ConfigError, DetectorError, Mistake
 from partsight.domain.frame import Frame
 from partsight.domain.messages import (
     Acknowledge,
@@ -35,8 +38,10 @@ from partsight.domain.messages import (
 from partsight.domain.reasons import Reason
 from partsight.domain.status import Mode, StationState
 from partsight.domain.verdict import Action, Result
+from partsight.outputs.records import RecordsReader, SqliteRecords
 from partsight.recipes import Recipe
-from partsight.station.line_rules import LineRules
+from partsight.station.challenge import Challenges
+from partsight.station.line_rules import LineRules, shift_start
 from partsight.testing.line_in_a_box import NO_RULES, Box, ToldDetector, boxes, camera, demo_recipe, line, truthful
 
 ME = "test"
@@ -280,3 +285,146 @@ def test_an_output_that_raises_brings_the_station_to_error_and_the_others_get_th
         wait_until(lambda: it.station.state is StationState.ERROR)
         assert it.station.status().error == Reason.OUTPUT_FAILED
         assert len(it.seen.verdicts) == 1
+
+
+KIT = (KnownPart("good", bad=False), KnownPart("bad", bad=True, defect="no hole"))
+
+
+def guided(it: Box, wait_until: Any, answers: list[bool]) -> None:
+    """Go through a guided test; `answers` is what the detector finds in each part."""
+    assert it.station.conduct.begin_challenge(KIT, "eve", "", guided=True) == ""
+    for number, defect in enumerate(answers):
+        it.detector.answer = lambda _, defect=defect: boxes((1, 1, 9, 9, 0.9, 0)) if defect else boxes()
+        judged(it, wait_until)
+        assert it.station.conduct.challenge.current == number
+        wait_until(lambda: it.station.conduct.challenge.waiting_for == "confirmation")
+        assert it.station.conduct.confirm_part(True, "")
+
+
+def test_a_blind_station_fails_a_guided_test_and_serves_no_part_until_one_has_passed(
+    tmp_path: Path, wait_until: Any
+) -> None:
+    with line(tmp_path) as it:
+        guided(it, wait_until, [False, False])
+        status = it.station.status()
+        assert (status.state, status.error) == (StationState.ERROR, Reason.CHALLENGE_FAILED)
+        it.station.command(Reset(ME))
+        it.station.command(Start(ME))
+        status = it.station.status()
+        assert (status.state, status.ready, status.challenge_due) == (StationState.INITIALIZED, False, True)
+        assert judged(it, wait_until) == [Result.INVALID]
+        guided(it, wait_until, [False, True])
+        status = it.station.status()
+        assert (status.state, status.ready, status.challenge_due) == (StationState.RUNNING, True, False)
+        assert [e.passed for e in it.seen.events if isinstance(e, ChallengeFinished)] == [False, True]
+
+
+@pytest.mark.parametrize("passed", [False, True])
+def test_what_the_last_test_has_shown_outlives_a_restart(tmp_path: Path, wait_until: Any, passed: bool) -> None:
+    rules = replace(NO_RULES, challenge_on_change=True, challenge_required=True)
+    with line(tmp_path, rules=rules, set_up="a") as it:
+        assert it.station.state is StationState.INITIALIZED, "never tested"
+        guided(it, wait_until, [False, passed])
+    with line(tmp_path, rules=rules, set_up="a") as it:
+        assert it.station.status().ready is passed
+        assert it.station.conduct.challenge.failed is not passed
+    with line(tmp_path, rules=rules, set_up="another camera") as it:
+        assert not it.station.status().ready
+        assert it.station.conduct.challenge.due == "change"
+
+
+def test_a_bad_part_that_could_not_be_judged_proves_nothing(tmp_path: Path, wait_until: Any) -> None:
+    def broken(_: Frame) -> Detections:
+        raise DetectorError("gone")
+
+    with line(tmp_path) as it:
+        assert it.station.command(Challenge(ME, (False, True))).ok
+        judged(it, wait_until)
+        it.detector.answer = broken
+        judged(it, wait_until)
+        ended = wait_until(lambda: [e for e in it.seen.events if isinstance(e, ChallengeFinished)])
+        assert (ended[0].passed, ended[0].missed) == (False, 1)
+
+
+def test_a_part_that_was_in_flight_before_a_test_is_no_part_of_it(tmp_path: Path, wait_until: Any) -> None:
+    hold, entered = threading.Event(), threading.Event()
+
+    def slow(frame: Frame) -> Detections:
+        entered.set()
+        hold.wait(5.0)
+        return truthful(frame)
+
+    with line(tmp_path, detector=ToldDetector(slow)) as it:
+        first = it.station.trigger().sequence
+        assert entered.wait(5.0)
+        assert it.station.command(Challenge(ME, (False,))).ok
+        hold.set()
+        wait_until(lambda: it.seen.of(first))
+        assert it.seen.of(first)[0].mode is Mode.SIMULATION
+        assert not [e for e in it.seen.events if isinstance(e, ChallengeFinished)]
+        judged(it, wait_until)
+        wait_until(lambda: [e for e in it.seen.events if isinstance(e, ChallengeFinished)])
+        assert it.seen.verdicts[-1].mode is Mode.CHALLENGE
+
+
+def test_rule_1_an_ng_part_that_bypass_let_pass_and_the_deadline_overruled_is_invalid_in_the_record_too(
+    tmp_path: Path, wait_until: Any
+) -> None:
+    records = SqliteRecords.open(tmp_path, busy_timeout_s=0.2, ballast_bytes=0)
+    commit = records.commit
+    waited: list[bool] = []
+
+    def late(inspection: Any) -> None:
+        commit(inspection)
+        if not waited:  # the deadline comes between the record and the verdict
+            waited.append(wait_until(lambda: bool(it.seen.of(inspection.trigger.sequence))))
+
+    records.commit = late  # type: ignore[method-assign] - a disk that is slow at exactly this moment
+    defect = ToldDetector(lambda _: boxes((1, 1, 9, 9, 0.9, 0)))
+    with line(tmp_path, records=records, detector=defect, deadline_ms=300.0) as it:
+        it.station.command(Bypass(ME, on=True))
+        assert judged(it, wait_until) == [Result.INVALID]
+        sequence = it.seen.verdicts[0].trigger.sequence
+        with RecordsReader.open(tmp_path) as reader:
+            recorded = wait_until(lambda: (r := reader.inspection(sequence)) and r.late and r)
+        assert (recorded.verdict.result, recorded.verdict.code) == (Result.INVALID, Reason.DEADLINE)
+        assert recorded.late is Result.NG
+        assert it.station.status().counters.invalid == 1
+
+
+@pytest.mark.parametrize(
+    ("starts", "now", "begun"),
+    [
+        ((6, 0), "2026-03-10T05:59", "2026-03-09T06:00"),
+        ((6, 0), "2026-03-10T06:00", "2026-03-10T06:00"),
+        ((22, 0), "2026-03-10T01:00", "2026-03-09T22:00"),
+        # The night on which the clocks go forward has no 02:30.
+        ((2, 30), "2026-03-29T03:10", "2026-03-29T01:30"),
+    ],
+)
+def test_the_newest_shift_is_found_by_local_time(
+    starts: tuple[int, int], now: str, begun: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    clock.tzset()
+    try:
+        found = shift_start((time(*starts),), datetime.fromisoformat(now).astimezone())
+        assert found is not None
+        assert found.astimezone().strftime("%Y-%m-%dT%H:%M") == begun
+    finally:
+        monkeypatch.undo()
+        clock.tzset()
+
+
+def test_a_shift_that_begins_makes_a_test_due() -> None:
+    rules = replace(NO_RULES, shift_starts=(time(6),))
+    start = datetime(2026, 3, 10, 6).astimezone()
+    past = Past(passed_at=start - timedelta(minutes=1))
+    tests = Challenges(rules, past, "")
+    tests.watch(start - timedelta(seconds=30))
+    assert tests.due(False) == ""
+    assert tests.watch(start)
+    assert tests.due(False) == "shift"
+    tests = Challenges(rules, Past(passed_at=start + timedelta(days=400)), "")
+    tests.watch(start)
+    assert tests.due(False) == "shift", "a passed test from the future was written by a wrong clock"

@@ -33,7 +33,9 @@ def fill(folder: Path, count: int = 8) -> AuditHead:
 def unguarded(folder: Path) -> tuple[sqlite3.Connection, Callable[[], None]]:
     """The database as an attacker has it, and how he hides that the guards were gone."""
     db = sqlite3.connect(folder / DATABASE, isolation_level=None)
-    guards = [sql for (sql,) in db.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger'")]
+    guards = [
+        sql for (sql,) in db.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'")
+    ]
     assert len(guards) == len(schema.AUDIT_GUARDS)
     for name in schema.AUDIT_GUARDS:
         db.execute(f"DROP TRIGGER {name}")

@@ -20,7 +20,7 @@ from partsight.domain.frame import Grab, PixelFormat
 from partsight.domain.reasons import Reason
 from partsight.domain.views import ImageFacts
 from partsight.recipes import Recipe, compile_recipe, load_recipe
-from partsight.station.facts import MIN_SIDE_PX, Measurer, grey8, is_frozen
+from partsight.station.facts import MIN_SIDE_PX, Measurer, grey8, is_frozen, similarity
 
 Image = npt.NDArray[np.uint8]
 
@@ -118,6 +118,26 @@ def test_likeness_tells_a_wrong_part_from_its_own() -> None:
     rule = RECIPE.views["*"].likeness
     assert rule is not None
     assert highest + 0.05 < rule.min < lowest - 0.05
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0, 1, 8, 60, 255]), st.integers(1, 60))
+def test_similarity_is_the_correlation_coefficient(seed: int, noise: int, contrast: int) -> None:
+    rng = np.random.default_rng(seed)
+    a = rng.integers(100, 100 + contrast, (40, 80)).astype(np.uint8)
+    b = np.clip(a.astype(int) + rng.integers(-noise, noise + 1, a.shape), 0, 255).astype(np.uint8)
+    if min(np.ptp(a), np.ptp(b)) == 0:
+        assert similarity(a, b) == 0.0
+    else:
+        assert similarity(a, b) == pytest.approx(np.corrcoef(a.ravel(), b.ravel())[0, 1], abs=1e-5)
+
+
+def test_nothing_is_like_a_flat_picture_rule_2(tmp_path: Path) -> None:
+    """OpenCV's correlation of anything with a flat picture is 1: a recipe with an empty picture would pass all."""
+    cv2.imwrite(str(tmp_path / "flat.png"), np.full((640, 640), 128, np.uint8))
+    view = {"camera": "*", "likeness": {"picture": "flat.png", "min": 0.7}}
+    content = {"schema": 1, "name": "r", "revision": 1, "views": [view]}
+    recipe = compile_recipe(RecipeFile.model_validate(content), tmp_path / "r.toml", CLASSES)
+    assert Measurer(recipe, "top").measure(mono(PART.picture)).likeness == 0.0
 
 
 def test_an_empty_belt_has_nothing_to_align() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partsight.detectors.yolo import BLOCK, Columns, decode, suppress
+from partsight.detectors.yolo import BLOCK, FEW, Columns, decode, suppress
 from partsight.domain.errors import DetectorError
 from partsight.domain.model import ModelSpec, OutputFormat
 
@@ -65,7 +65,7 @@ def scene(count: int, seed: int, *, ties: bool, spread: float = 300.0) -> tuple[
     return np.hstack((corner, corner + size)), scores.astype(np.float32), rng.integers(0, 3, count)
 
 
-@given(st.integers(0, 60), st.integers(0, 10_000), st.booleans())
+@given(st.integers(0, 60) | st.integers(FEW - 2, FEW + 40), st.integers(0, 10_000), st.booleans())
 def test_suppression_is_that_of_the_plain_way(count: int, seed: int, ties: bool) -> None:
     boxes, scores, classes = scene(count, seed, ties=ties)
     assert suppress(boxes, scores, classes, IOU, 300).tolist() == plain_nms(boxes, scores, classes, IOU, 300)
@@ -77,6 +77,15 @@ def test_suppression_over_many_blocks(limit: int) -> None:
     kept = suppress(boxes, scores, classes, IOU, limit).tolist()
     assert kept == plain_nms(boxes, scores, classes, IOU, limit)
     assert len(kept) == limit or limit > 300
+
+
+@given(st.sampled_from([-1, 1]), st.integers(0, 10_000), st.floats(0.05, 0.95))
+def test_one_box_more_than_few_changes_nothing(side: int, seed: int, iou: float) -> None:
+    """Few boxes are compared one by one, more in blocks: a box far away and with the lowest score moves none."""
+    boxes, scores, classes = scene(FEW, seed, ties=False)
+    more = np.vstack((boxes, [[side * 1e6, 0, side * 1e6 + 9, 9]]))
+    kept = suppress(boxes, scores, classes, iou, 300).tolist()
+    assert suppress(more, np.append(scores, np.float32(0.1)), np.append(classes, 0), iou, 300).tolist() == [*kept, FEW]
 
 
 @given(st.integers(1, 60), st.integers(0, 10_000), st.floats(0.05, 0.95))

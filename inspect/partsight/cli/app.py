@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from partsight import __version__
+from partsight.cli.lines import fill_standard_streams
 from partsight.domain.errors import ConfigError, PartsightError
 
 COMMANDS: dict[str, str] = {
@@ -17,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "init": "partsight.cli.init:init",
     "check": "partsight.cli.check:check",
     "run": "partsight.cli.run:run",
+    "gui": "partsight.cli.gui:gui",
     "judge": "partsight.cli.judge:judge",
     "show": "partsight.cli.show:show",
     "bench": "partsight.cli.bench:bench",
@@ -24,6 +26,10 @@ COMMANDS: dict[str, str] = {
     "plc-simulator": "partsight.cli.plc_simulator:plc_simulator",
     "mqtt": "partsight.cli.mqtt:app",
     "audit": "partsight.cli.audit:app",
+    "users": "partsight.cli.users:app",
+    "api": "partsight.cli.api:app",
+    "backup": "partsight.cli.backup:backup",
+    "restore": "partsight.cli.restore:restore",
 }
 
 EXIT_MISTAKE = 2
@@ -34,6 +40,7 @@ EXIT_UNAVAILABLE = 3
 
 def main() -> None:
     """Run the command that the arguments name."""
+    fill_standard_streams()
     errors = Console(stderr=True, highlight=False)
     try:
         _app(sys.argv[1:])(prog_name="partsight")

@@ -15,6 +15,7 @@ MAX_MB = 1e9
 """A petabyte: more is a slip of the keyboard."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z")
 
 
 def _plain_name(value: str) -> str:
@@ -24,6 +25,16 @@ def _plain_name(value: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_plain_name)]
+
+
+def _time_of_day(value: str) -> str:
+    if not _TIME.match(value):
+        raise ValueError(f'{value!r} is no time of day: write it as "06:00"')
+    return value
+
+
+ShiftStart = Annotated[str, AfterValidator(_time_of_day)]
+"""Local time, 24 hours."""
 
 
 class StationTable(Table):
@@ -76,7 +87,9 @@ class LineTable(Table):
     """`[line]`: when the line must stop, and what the PLC does. 0 switches a rule off.
 
     rejects_in_a_row, invalid_in_a_row: parts, then ERROR until acknowledged. reject_share: of the last 100 parts.
-    challenge_after: parts without a reject after which a challenge test is due.
+    challenge_after: parts without a reject after which a challenge test is due. shift_starts: local times ("06:00")
+        from which on one is due. challenge_on_change: after each change of recipe, model or camera settings.
+    challenge_required: while one is due no part is judged and each is rejected. After a failed test that is so always.
     acknowledge: "required" where the PLC acknowledges each verdict. plc_timeout_ms: silence of the PLC that suspends.
     self_test_parts: sent through the whole lane before the station is ready; the slowest, and later the p99 of real
         parts, may take latency_share of the deadline.
@@ -87,6 +100,9 @@ class LineTable(Table):
     invalid_in_a_row: int = Field(default=3, ge=0, le=10_000)
     reject_share: float = Field(default=0.5, ge=0, le=1)
     challenge_after: int = Field(default=0, ge=0, le=10_000_000)
+    shift_starts: tuple[ShiftStart, ...] = Field(default=(), max_length=24)
+    challenge_on_change: bool = False
+    challenge_required: bool = False
     acknowledge: Literal["off", "required"] = "off"
     plc_timeout_ms: float = Field(default=0.0, ge=0, le=60_000)
     self_test_parts: int = Field(default=5, ge=0, le=1000)
@@ -111,7 +127,7 @@ class RecordsTable(Table):
 class StationConfig(Table):
     """Everything that one station needs to run.
 
-    The tables of the outputs (mqtt, modbus, sparkplug, opcua) stay raw here: each output validates its own.
+    The tables of the outputs (mqtt, modbus, sparkplug, opcua) and of the API stay raw here: each validates its own.
     """
 
     schema_version: Literal[1] = Field(alias="schema")
@@ -126,6 +142,7 @@ class StationConfig(Table):
     modbus: dict[str, Any] | None = None
     sparkplug: dict[str, Any] | None = None
     opcua: dict[str, Any] | None = None
+    api: dict[str, Any] | None = None
 
     @property
     def outputs(self) -> dict[str, dict[str, Any]]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import time, timedelta
 from functools import partial
+from pathlib import Path
 
 import structlog
 
 from partsight import registry
+from partsight.config.recipe import read_recipe
 from partsight.daemon.outputs import FaultRelay, RunningOutput, make_outputs
-from partsight.daemon.places import find_recipe, find_recipe_by_id
+from partsight.daemon.places import find_recipe, recipe_shelf
+from partsight.daemon.screens import make_api
 from partsight.daemon.site import Site, cross_check
 from partsight.detectors.auto import choose
 from partsight.domain.errors import ConfigError, Mistake
@@ -22,6 +27,8 @@ from partsight.outputs.images import ArchivePolicy, ImageArchive
 from partsight.outputs.records import Durability, SqliteRecords
 from partsight.outputs.records.store import BALLAST_BYTES
 from partsight.recipes import Recipe, load_recipe
+from partsight.recipes.shelf import Shelf
+from partsight.recipes.versions import By, Versions
 from partsight.station.clock import SystemClock
 from partsight.station.judge import Judge
 from partsight.station.line_rules import LineRules
@@ -68,8 +75,11 @@ def open_line(
     tell: Callable[[Event], None] = lambda _: None,
     outputs: Sequence[Output] = (),
     clock: Clock | None = None,
+    screens: Callable[..., RunningOutput] = make_api,
 ) -> Line:
     """Put a station together and start it. What was opened is closed again where a later step fails.
+
+    screens: makes the link to the API's process, as `make_api` does.
 
     Raises FolderInUse, RecordsUnavailable, DetectorError.
     """
@@ -78,6 +88,7 @@ def open_line(
     with ExitStack() as undo:
         records = _open_records(site)
         undo.callback(records.close)
+        _keep_version(site, find_recipe(config.station.recipe, site.file.resolve().parent), site.recipe)
         detector = _open_detector(site)
         undo.callback(detector.close)
         archive = _open_archive(site, records)
@@ -87,6 +98,8 @@ def open_line(
         tally = Tally(site.bundle.card.classes)
         relay = FaultRelay()
         running = make_outputs(site, records, clock, relay)
+        if site.api is not None:
+            running.append(("api", screens(site, records, archive, clock, relay=relay, outputs=running)))
 
         def tell_all(event: Event) -> None:
             for _, output in running:
@@ -102,6 +115,7 @@ def open_line(
             archive=archive,
             tell=tell_all,
             find_recipe=partial(_find_recipe, site),
+            challenges=records.challenges,
             fatal=fatal,
         )
         relay.attach(station)
@@ -133,7 +147,7 @@ def _find_recipe(site: Site, command: SelectRecipe) -> Recipe:
     """The recipe that a command names, among those beside the configuration and those that come with partsight."""
     beside = site.file.resolve().parent
     name, _, revision = command.name.partition("@")
-    path = find_recipe(name, beside) if name else find_recipe_by_id(command.id or 0, beside)
+    path = _recipe_path(recipe_shelf(site.file, site.config), name, command.id, beside)
     recipe = load_recipe(path, site.bundle.card.classes, site.bundle.card.thresholds)
     if revision and revision != str(recipe.ref.revision):
         text = f"has revision {recipe.ref.revision}, not {revision}"
@@ -141,7 +155,27 @@ def _find_recipe(site: Site, command: SelectRecipe) -> Recipe:
     mistakes = cross_check(site.config, recipe, site.file)
     if mistakes:
         raise ConfigError(mistakes)
+    _keep_version(site, path, recipe)
     return recipe
+
+
+def _recipe_path(shelf: Shelf, name: str, recipe_id: int | None, beside: Path) -> Path:
+    """By the name that it says of itself first: what is selected so is what the screens list. Raises ConfigError."""
+    if not name:
+        return shelf.find_id(recipe_id or 0).path
+    try:
+        return shelf.find(name).path
+    except ConfigError:
+        return find_recipe(name, beside)
+
+
+def _keep_version(site: Site, path: Path, recipe: Recipe) -> None:
+    """Every version that was on the line is kept. Where that fails the line goes on: its records hold the hash."""
+    try:
+        with (versions := Versions(site.config.station.data)).locked():
+            versions.keep(read_recipe(path), path, recipe.ref.sha256, By("", "on the line"))
+    except (OSError, ConfigError) as error:
+        log.warning("the recipe's version cannot be kept", recipe=recipe.ref.name, error=str(error))
 
 
 def _open_detector(site: Site) -> Detector:
@@ -187,10 +221,21 @@ def _plan(site: Site, epoch: int, cameras: dict[str, Camera]) -> StationPlan:
             reject_share=config.line.reject_share,
             invalid_in_a_row=config.line.invalid_in_a_row,
             challenge_after=config.line.challenge_after,
+            shift_starts=tuple(time.fromisoformat(start) for start in config.line.shift_starts),
+            challenge_on_change=config.line.challenge_on_change,
+            challenge_required=config.line.challenge_required,
             acknowledge=config.line.acknowledge == "required",
             plc_timeout_s=config.line.plc_timeout_ms / 1e3,
             self_test_parts=config.line.self_test_parts,
             latency_share=config.line.latency_share,
         ),
         autostart=config.line.autostart,
+        set_up=_set_up(site),
     )
+
+
+def _set_up(site: Site) -> str:
+    """Of model and cameras: another hash means that a passed challenge test says nothing any more."""
+    cameras = [table.model_dump(mode="json") for table in site.config.cameras]
+    told = json.dumps([site.bundle.card_sha256, site.config.model.model_dump(mode="json"), cameras], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]

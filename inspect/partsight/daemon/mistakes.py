@@ -15,6 +15,7 @@ import cv2
 from pydantic import ValidationError
 
 from partsight import registry
+from partsight.api.settings import ApiSettings
 from partsight.config.reading import mistakes_of, read_toml
 from partsight.config.recipe import read_recipe
 from partsight.daemon.places import find_bundle, find_recipe
@@ -33,7 +34,7 @@ def mistakes_in(path: Path, refused: ConfigError) -> list[Mistake]:
     classes, of_bundle = _bundle(raw, path)
     # What reading in order says of the bundle as one text is said here as one mistake a file.
     found = [mistake for mistake in found if mistake.key != "model.bundle" or not of_bundle]
-    found += [*_cameras(raw, path), *_backend(raw, path), *of_bundle, *_recipe(raw, path, classes)]
+    found += [*_cameras(raw, path), *_backend(raw, path), *of_bundle, *_recipe(raw, path, classes), *_api(raw, path)]
     return _without_echoes(list(dict.fromkeys(found)))
 
 
@@ -85,6 +86,17 @@ def _backend(raw: Mapping[str, Any], path: Path) -> Iterator[Mistake]:
     known = ("auto", *registry.detector_names())
     if isinstance(name, str) and name not in known:
         yield Mistake(str(path), "model.backend", f"{name!r} is unknown", f"one of {', '.join(known)}")
+
+
+def _api(raw: Mapping[str, Any], path: Path) -> Iterator[Mistake]:
+    """The table's own mistakes; whether strangers would be let in is known only once the data folder is."""
+    table = raw.get("api")
+    if not isinstance(table, Mapping):
+        return
+    try:
+        ApiSettings.model_validate(table)
+    except ValidationError as error:
+        yield from mistakes_of(error, str(path), "api")
 
 
 def _bundle(raw: Mapping[str, Any], path: Path) -> tuple[tuple[str, ...] | None, list[Mistake]]:

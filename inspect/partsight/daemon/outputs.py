@@ -26,6 +26,9 @@ class RunningOutput(Output, Protocol):
 
     def stop(self, timeout_s: float) -> bool: ...
 
+    def health(self) -> object:
+        """A frozen snapshot, for screens; never waits."""
+
 
 @dataclass(slots=True)
 class FaultRelay:

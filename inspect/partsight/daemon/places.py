@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from partsight.config.reading import with_home
-from partsight.config.recipe import read_recipe
+from partsight.config.station import StationConfig
 from partsight.domain.errors import BundleError, ConfigError, Mistake
 from partsight.models import bundle as bundles
+from partsight.recipes.shelf import Shelf
 
 
 def find_bundle(name: str, beside: Path) -> Path:
@@ -39,17 +40,15 @@ def find_recipe(name: str, beside: Path) -> Path:
     raise ConfigError([Mistake(name, "", "there is no such recipe", f"looked at {looked}")])
 
 
-def find_recipe_by_id(recipe_id: int, beside: Path) -> Path:
-    """The recipe with this integer id, as a PLC selects it. Raises ConfigError."""
-    folders = [beside / "recipes", *(place / "recipes" for place in configuration_places())]
-    for path in (p for folder in folders for p in sorted(folder.glob("*.toml"))):
-        try:
-            if read_recipe(path).id == recipe_id:
-                return path
-        except ConfigError:
-            continue  # another recipe's mistakes are no reason not to find this one
-    looked = ", ".join(str(folder) for folder in folders)
-    raise ConfigError([Mistake(f"id {recipe_id}", "", "there is no recipe with this id", f"looked in {looked}")])
+def recipe_shelf(configuration: Path, config: StationConfig) -> Shelf:
+    """Every recipe that this station may select."""
+    file = configuration.resolve()
+    return Shelf(file, config.station.recipe, recipe_folders(file.parent))
+
+
+def recipe_folders(beside: Path) -> tuple[Path, ...]:
+    """Where recipes are looked for by name, in order; the first is the site's own."""
+    return (beside / "recipes", *(place / "recipes" for place in configuration_places()))
 
 
 def configuration_places() -> tuple[Path, ...]:

@@ -94,6 +94,7 @@ def _upkeep(line: Line, stop: threading.Event) -> None:
     while not stop.wait(MAINTAIN_S):
         try:
             line.records.maintain()
+            line.records.take_in_audit()
         except Exception as error:  # noqa: BLE001 - the thread's top
             line.station.faults.raise_("records/upkeep", str(error), "see the log; records are still written")
         else:

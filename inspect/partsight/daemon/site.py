@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from partsight import registry
+from partsight.api.settings import ApiSettings
 from partsight.config.reading import mistakes_of, with_home
 from partsight.config.station import CameraTable, StationConfig, read_station
 from partsight.daemon.mistakes import mistakes_in
@@ -23,7 +24,7 @@ from partsight.recipes import Recipe, load_recipe
 @dataclass(frozen=True, slots=True)
 class Site:
     """Everything that `open_line` needs. camera_settings, output_settings: the validated `Settings` of each
-    driver and output, by name.
+    driver and output, by name. api: None where the site has no API.
     """
 
     config: StationConfig
@@ -32,6 +33,7 @@ class Site:
     recipe: Recipe
     camera_settings: Mapping[str, Any]
     output_settings: Mapping[str, Any] = field(default_factory=dict)
+    api: ApiSettings | None = None
 
 
 def load_site(path: Path) -> Site:
@@ -59,6 +61,11 @@ def _load(path: Path) -> Site:
             mistakes += mistakes_of(error, str(path), name)
         except PartsightError as error:
             mistakes.append(Mistake(str(path), name, str(error)))
+    api = None
+    try:
+        api = api_settings(config.api, path, config.station.data)
+    except ConfigError as error:
+        mistakes += error.mistakes
     if config.model.backend not in ("auto", *registry.detector_names()):
         known = ", ".join(("auto", *registry.detector_names()))
         mistakes.append(Mistake(str(path), "model.backend", f"{config.model.backend!r} is unknown", f"one of {known}"))
@@ -78,7 +85,26 @@ def _load(path: Path) -> Site:
         raise ConfigError(mistakes)
     assert bundle is not None
     assert recipe is not None
-    return Site(config, path, bundle, recipe, settings, outputs)
+    return Site(config, path, bundle, recipe, settings, outputs, api)
+
+
+def api_settings(raw: Mapping[str, Any] | None, path: Path, data: Path) -> ApiSettings | None:
+    """The `[api]` table, its files' paths resolved; None without one. data: the folder with the users.
+
+    Raises ConfigError: what does not hold, and what would let strangers in.
+    """
+    if raw is None:
+        return None
+    try:
+        settings = ApiSettings.model_validate(raw).resolved(path.resolve().parent)
+    except ValidationError as error:
+        raise ConfigError(mistakes_of(error, str(path), "api")) from error
+    except ValueError as error:
+        raise ConfigError([Mistake(str(path), "api.tls_certificate", str(error), "name it by its path")]) from error
+    problems = settings.problems(data, str(path))
+    if problems:
+        raise ConfigError(problems)
+    return settings
 
 
 def _camera_settings(table: CameraTable, path: Path, key: str) -> Any:

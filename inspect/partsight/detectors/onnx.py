@@ -18,6 +18,7 @@ from partsight.domain.model import ModelSpec
 
 DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"}
 ERRORS_ONLY = 3
+SPIN_US = "20"
 
 
 class OnnxSettings(BaseModel):
@@ -83,9 +84,11 @@ def _session(spec: ModelSpec, content: bytes, threads: int, sizes: dict[str, int
     options.log_severity_level = ERRORS_ONLY
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # Its threads otherwise burn their cores between operators and frames, which belong to cameras, records and
-    # screens: on two busy cores a frame took four times as long with it.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Its threads otherwise burn their cores for long between operators and frames, which belong to cameras, records
+    # and screens: with one core taken by others a frame took twice as long. Never to spin costs a seventh at 320
+    # pixels, as each of some 300 operators then waits for a thread to wake; this short, the gaps inside a frame are
+    # bridged and no others.
+    options.add_session_config_entry("session.intra_op.spin_duration_us", SPIN_US)
     if plain:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.intra_op_num_threads = 1

@@ -22,6 +22,12 @@ BLOCK = 64
 """Candidates that are compared with each other at once, up to twice as many where no others remain; measured: larger
 blocks compare more than they save."""
 
+FEW = 128
+"""So few candidates are compared one by one: numpy's calls cost more than the work, and twice that on the cold caches
+that an inference leaves."""
+
+LARGEST = float(np.finfo(np.float32).max)
+
 SCORE_SLACK = 1e-3
 """How far a score may leave 0..1 by rounding in a lower precision before the output is refused."""
 
@@ -90,10 +96,13 @@ def _check_scores(scores: Floats, spec: ModelSpec) -> None:
 
 
 def _columns(boxes: npt.NDArray[np.floating[Any]], scores: Floats, class_ids: npt.NDArray[Any]) -> Columns:
-    limit = float(np.finfo(np.float32).max)
-    ordered = np.concatenate((np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])), axis=1)
+    ordered = np.empty((len(boxes), 4), np.float64)
+    np.minimum(boxes[:, :2], boxes[:, 2:], out=ordered[:, :2])
+    np.maximum(boxes[:, :2], boxes[:, 2:], out=ordered[:, 2:])
+    np.maximum(ordered, -LARGEST, out=ordered)
+    np.minimum(ordered, LARGEST, out=ordered)
     return Columns(
-        np.clip(ordered, -limit, limit).astype(np.float32),
+        ordered.astype(np.float32),
         np.minimum(scores, np.float32(1)),
         class_ids.astype(np.int32),
     )
@@ -114,6 +123,8 @@ def suppress(
     up to the rounding of coordinates that have become large.
     """
     order = np.argsort(-scores, kind="stable")
+    if len(order) <= FEW:
+        return order[_greedy(boxes[order].tolist(), class_ids[order].tolist(), iou)[:limit]]
     rest = _Sorted(np.ascontiguousarray(boxes[order].T, np.float64), class_ids[order])
     kept: list[Indices] = []
     count = 0
@@ -128,6 +139,26 @@ def suppress(
         alive = np.flatnonzero(~rest.part(best).overlap(behind, iou).any(axis=0))
         order, rest = order[size:][alive], behind.part(alive)
     return np.concatenate(kept) if kept else np.zeros(0, np.intp)
+
+
+def _greedy(boxes: list[list[float]], class_ids: list[float], iou: float) -> list[int]:
+    """Which of the boxes, sorted by score, are kept: the same arithmetic as `_Sorted.overlap`, to the bit."""
+    kept: list[int] = []
+    by_class: dict[float, list[tuple[float, float, float, float, float]]] = {}
+    for place, (x1, y1, x2, y2) in enumerate(boxes):
+        area = max(x2 - x1, 0.0) * max(y2 - y1, 0.0)
+        better = by_class.setdefault(class_ids[place], [])
+        for a1, b1, a2, b2, other in better:
+            width = (x2 if x2 < a2 else a2) - (x1 if x1 > a1 else a1)
+            height = (y2 if y2 < b2 else b2) - (y1 if y1 > b1 else b1)
+            if width > 0 and height > 0:
+                shared = width * height
+                if shared > (other + area - shared) * iou:
+                    break
+        else:
+            kept.append(place)
+            better.append((x1, y1, x2, y2, area))
+    return kept
 
 
 class _Sorted:

@@ -12,6 +12,9 @@
     │   └── BundleError        a model bundle that may not be loaded (hash, outputs, card)
     └── RecordsError
         ├── RecordsUnavailable locked, damaged, or the disk is full
+        ├── RecordsTooSlow     a question that would take too long
+        ├── UnknownRecord      what was asked for was never recorded, or is gone
+        ├── ReviewRefused      what a person said of a part cannot be so; carries all mistakes
         └── FolderInUse        another station works on this data folder
 
 A message says what happened, where (file, key, device) and what to do next.
@@ -93,6 +96,22 @@ class RecordsError(PartsightError):
 
 class RecordsUnavailable(RecordsError):
     """The record database is locked, damaged, or its disk is full."""
+
+
+class RecordsTooSlow(RecordsError):
+    """A question to the records would take longer than whoever asks may wait."""
+
+
+class UnknownRecord(RecordsError):
+    """There is no such record, or nothing of it that could be changed."""
+
+
+class ReviewRefused(RecordsError):
+    """What a person said of a part cannot be so; holds every mistake."""
+
+    def __init__(self, text: str, mistakes: Sequence[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__(text)
 
 
 class FolderInUse(RecordsError):

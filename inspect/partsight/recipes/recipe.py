@@ -79,7 +79,7 @@ def compile_recipe(
     hashed = hashlib.sha256(file.model_dump_json(by_alias=True).encode())
     for name in sorted(contents):
         hashed.update(name.encode() + b"\0" + hashlib.sha256(contents[name]).digest())
-    rules = tuple(_rule(name, file, thresholds or {}) for name in classes)
+    rules = tuple(rule_for(name, file, thresholds or {}) for name in classes)
     for rule in rules:  # what a rule resolved to is part of what was decided
         hashed.update(repr(rule).encode())
     return Recipe(
@@ -93,7 +93,8 @@ def compile_recipe(
     )
 
 
-def _rule(name: str, file: RecipeFile, thresholds: Mapping[str, float]) -> DefectRule:
+def rule_for(name: str, file: RecipeFile, thresholds: Mapping[str, float]) -> DefectRule:
+    """What holds for one class: its own table, then the defaults, then the model card's threshold."""
     own, default = file.classes.get(name, ClassRule()), file.defaults
     threshold = _first(own.threshold, default.threshold, thresholds.get(name), DEFAULT_THRESHOLD)
     review = own.review if own.review is not None else default.review
@@ -148,7 +149,7 @@ def _read_pictures(file: RecipeFile, path: Path) -> tuple[dict[str, Grey], dict[
     pictures: dict[str, Grey] = {}
     contents: dict[str, bytes] = {}
     mistakes: list[Mistake] = []
-    for key, name in _picture_names(file):
+    for key, name in picture_names(file):
         if name in pictures:
             continue
         try:
@@ -167,7 +168,8 @@ def _read_pictures(file: RecipeFile, path: Path) -> tuple[dict[str, Grey], dict[
     return pictures, contents, mistakes
 
 
-def _picture_names(file: RecipeFile) -> list[tuple[str, str]]:
+def picture_names(file: RecipeFile) -> list[tuple[str, str]]:
+    """(key, name) of every picture that the recipe names, relative to its file's folder."""
     names: list[tuple[str, str]] = []
     for v, view in enumerate(file.views, 1):
         if view.alignment is not None:

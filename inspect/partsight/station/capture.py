@@ -81,6 +81,7 @@ class Capture:
         self._status = CameraStatus(name, "stopped")
         self._pairing: Pairing | None = None
         self._info: CameraInfo | None = None
+        self._last: Grab | None = None
         self._stop = threading.Event()
         self._open = threading.Event()
         self._tried = threading.Event()
@@ -128,6 +129,13 @@ class Capture:
         """(width, height) of the open camera's frames, None while it is not open."""
         info = self._info
         return None if info is None else (info.width, info.height)
+
+    def peek(self) -> Grab | None:
+        """The newest image of the open camera, whoever it was for; None before the first. For people, not for verdicts.
+
+        It may be incomplete or an error, and its pixels must not be written to.
+        """
+        return self._last
 
     def status(self) -> CameraStatus:
         """A frozen snapshot; `received == delivered + dropped + incomplete + queued`."""
@@ -219,6 +227,7 @@ class Capture:
             self._hand_on(grab, now)
 
     def _hand_on(self, grab: Grab, now: int) -> None:
+        self._last = grab
         if self._streams:
             self._count(received=1, queued=1)
             passed_over = self._taker.stream(self.name, grab, now)
@@ -265,6 +274,7 @@ class Capture:
         with self._lock:
             pairing, self._pairing = self._pairing, None
             self._info = None
+        self._last = None
         self._camera.close()
         if pairing is not None:
             reason = Reason.CAMERA_LOST if error else Reason.NO_FRAME

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from partsight.domain.challenge import KnownPart
 from partsight.domain.messages import (
     Acknowledge,
     Answer,
@@ -45,12 +46,13 @@ def obey(conduct: Conduct, command: Command) -> Reply:
         conduct.reset()
         return DONE
     if isinstance(command, Challenge):
-        return (
-            DONE if conduct.challenge(command.bad) else Reply(Answer.NOT_NOW, "a challenge test is under way already")
-        )
+        parts = tuple(KnownPart(f"part {n}", bad) for n, bad in enumerate(command.bad, 1))
+        refusal = conduct.begin_challenge(parts, command.source, "", guided=False)
+        return Reply(Answer.NOT_NOW, refusal) if refusal else DONE
     if isinstance(command, Bypass):
-        conduct.bypass(command.on)
-        return DONE
+        if conduct.bypass(command.on):
+            return DONE
+        return Reply(Answer.NOT_NOW, "a challenge test is under way: abort it first")
     return Reply(Answer.UNKNOWN, f"{type(command).__name__} is not a command of the station")
 
 

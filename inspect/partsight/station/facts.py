@@ -5,6 +5,7 @@ All of it runs on the 8-bit grey image, most of it at half size, since every mil
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from partsight.domain.frame import Grab, PixelFormat, Pixels
 from partsight.domain.reasons import Reason
 from partsight.domain.views import Alignment, ImageFacts
 from partsight.recipes.recipe import Grey, Recipe
+
+Point = tuple[float, float]
 
 MIN_SIDE_PX = 32
 """A smaller image cannot show a part."""
@@ -51,11 +54,11 @@ def _as_grey(pixels: npt.NDArray[np.generic]) -> Grey:
 
 
 def is_frozen(pixels: Pixels, before: Pixels | None) -> bool:
-    """Bit-identical with the frame before. A few rows decide for almost every live frame."""
+    """Bit-identical with the frame before. One row decides for almost every live frame."""
     if before is None or before.shape != pixels.shape or before.dtype != pixels.dtype:
         return False
-    step = max(1, len(pixels) // 8)
-    return bool(np.array_equal(pixels[::step], before[::step]) and np.array_equal(pixels, before))
+    middle = len(pixels) // 2
+    return np.array_equal(pixels[middle : middle + 1], before[middle : middle + 1]) and np.array_equal(pixels, before)
 
 
 def check_size(grab: Grab) -> None:
@@ -112,7 +115,7 @@ class Measurer:
             width=grab.size[0],
             height=grab.size[1],
             level=min(255.0, float(cv2.mean(half)[0])),  # OpenCV's mean of all-white is a little more
-            saturated=float(np.count_nonzero(grey >= SATURATED)) / grey.size,
+            saturated=_saturated(grey) / grey.size,
             sharpness=_sharpness(half),
             frozen=is_frozen(grab.pixels, before),
             alignment=alignment,
@@ -136,19 +139,19 @@ class Measurer:
         return None
 
     def _find_fiducials(self, half: Grey, rule: AlignmentRule, turn: float) -> Alignment | None:
-        centre = np.array([half.shape[1] / 2, half.shape[0] / 2])
-        expected = np.array([_turned(np.array(mark.at), centre, turn) for mark in self._fiducials])
-        places = np.empty_like(expected)
+        centre = (half.shape[1] / 2, half.shape[0] / 2)
+        expected = [_turned(mark.at, centre, turn) for mark in self._fiducials]
+        places: list[Point] = []
         worst = 1.0
-        for i, mark in enumerate(self._fiducials):
-            match = _find(half, _quarter_turned(mark.picture, turn), expected[i], rule.search_px / 2)
+        for mark, near in zip(self._fiducials, expected, strict=True):
+            match = _find(half, _quarter_turned(mark.picture, turn), near, rule.search_px / 2)
             if match is None or match[1] < rule.min_score:
                 return None
-            places[i] = match[0]
+            places.append(match[0])
             worst = min(worst, match[1])
         shift, angle = _rigid(expected, places, centre)
         angle = (angle + turn + 180.0) % 360.0 - 180.0
-        return Alignment((float(shift[0]) * 2, float(shift[1]) * 2), angle, worst)
+        return Alignment((shift[0] * 2, shift[1] * 2), angle, worst)
 
     # --- likeness, features, coverage -----------------------------------------------------------
 
@@ -166,7 +169,7 @@ class Measurer:
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
                 borderMode=cv2.BORDER_REPLICATE,
             )
-        return float(cv2.matchTemplate(_as_grey(small), picture, cv2.TM_CCOEFF_NORMED)[0, 0])
+        return similarity(_as_grey(small), picture)
 
     def _counts(self, half: Grey, alignment: Alignment | None) -> Mapping[str, int]:
         if not self._features or (self._rules.alignment is not None and alignment is None):
@@ -175,12 +178,13 @@ class Measurer:
         return {name: self._count(half, marks, rules[name], alignment) for name, marks in self._features.items()}
 
     def _count(self, half: Grey, marks: Sequence[_Mark], rule: FeatureRule, alignment: Alignment | None) -> int:
-        centre = np.array([half.shape[1] / 2, half.shape[0] / 2])
+        centre = (half.shape[1] / 2, half.shape[0] / 2)
         counted = 0
         for mark in marks:
-            place = np.array(mark.at)
+            place = mark.at
             if alignment is not None:
-                place = _turned(place, centre, alignment.angle_deg) + np.array(alignment.shift_px) / 2
+                x, y = _turned(place, centre, alignment.angle_deg)
+                place = (x + alignment.shift_px[0] / 2, y + alignment.shift_px[1] / 2)
             match = _find(half, mark.picture, place, rule.search_px / 2)
             counted += match is not None and match[1] >= rule.min_score
         return counted
@@ -225,13 +229,30 @@ def _sharpness(half: Grey) -> float:
     return float(deviation[0, 0]) ** 2
 
 
-def _find(
-    half: Grey, picture: Grey, place: npt.NDArray[np.float64], reach: float
-) -> tuple[npt.NDArray[np.float64], float] | None:
+def _saturated(grey: Grey) -> int:
+    """How many values are at the top of the range. OpenCV's two passes cost half of numpy's comparison."""
+    return cv2.countNonZero(cv2.threshold(grey, SATURATED - 1, 255, cv2.THRESH_BINARY)[1])
+
+
+def similarity(a: Grey, b: Grey) -> float:
+    """Normalised cross-correlation of two pictures of one size, -1..1; 0 where one of them is flat.
+
+    OpenCV's `matchTemplate` with TM_CCOEFF_NORMED takes Fourier transforms for it, is out by 0.002 where the contrast
+    is low, and calls everything like a flat picture.
+    """
+    x, y = a.ravel().astype(np.float32), b.ravel().astype(np.float32)
+    x -= cv2.mean(a)[0]
+    y -= cv2.mean(b)[0]
+    power = float(x @ x) * float(y @ y)
+    # Whole numbers: where not all are the same, the squares add up to one at least, nearly.
+    return max(-1.0, min(1.0, float(x @ y) / math.sqrt(power))) if power > 0.5 else 0.0
+
+
+def _find(half: Grey, picture: Grey, place: Point, reach: float) -> tuple[Point, float] | None:
     """The best match of `picture` whose centre lies within `reach` of `place`: (centre, similarity), or None."""
     height, width = picture.shape
-    left = round(float(place[0]) - width / 2 - reach)
-    top = round(float(place[1]) - height / 2 - reach)
+    left = round(place[0] - width / 2 - reach)
+    top = round(place[1] - height / 2 - reach)
     right, bottom = left + width + 2 * round(reach), top + height + 2 * round(reach)
     left, top = max(0, left), max(0, top)
     window = half[top : min(bottom, half.shape[0]), left : min(right, half.shape[1])]
@@ -239,10 +260,10 @@ def _find(
         return None
     scores = cv2.matchTemplate(window, picture, cv2.TM_CCOEFF_NORMED)
     _, best, _, at = cv2.minMaxLoc(scores)
-    if not np.isfinite(best):
+    if not math.isfinite(best):
         return None
     x, y = at[0] + _peak(scores[at[1], :], at[0]), at[1] + _peak(scores[:, at[0]], at[1])
-    return np.array([left + x + width / 2, top + y + height / 2]), float(best)
+    return (left + x + width / 2, top + y + height / 2), float(best)
 
 
 def _peak(line: npt.NDArray[np.generic], i: int) -> float:
@@ -254,44 +275,44 @@ def _peak(line: npt.NDArray[np.generic], i: int) -> float:
     return 0.0 if bend >= 0 else max(-0.5, min(0.5, 0.5 * (before - after) / bend))
 
 
-def _turned(
-    point: npt.NDArray[np.float64], centre: npt.NDArray[np.float64], angle_deg: float
-) -> npt.NDArray[np.float64]:
+def _turned(point: Point, centre: Point, angle_deg: float) -> Point:
     """`point` turned about `centre`, counter-clockwise as seen on the screen (y points down)."""
-    angle = np.deg2rad(angle_deg)
-    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    turned: npt.NDArray[np.float64] = turn @ (point - centre) + centre
-    return turned
+    cos, sin = math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg))
+    x, y = point[0] - centre[0], point[1] - centre[1]
+    return cos * x + sin * y + centre[0], -sin * x + cos * y + centre[1]
 
 
 def _quarter_turned(picture: Grey, turn: float) -> Grey:
     return np.ascontiguousarray(np.rot90(picture, round(turn / 90)))
 
 
-def _rigid(
-    expected: npt.NDArray[np.float64], found: npt.NDArray[np.float64], centre: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], float]:
-    """Shift of `centre` and turn in degrees that map `expected` (n, 2) onto `found` best.
+def _rigid(expected: Sequence[Point], found: Sequence[Point], centre: Point) -> tuple[Point, float]:
+    """Shift of `centre` and turn in degrees that map `expected` onto `found` best.
 
     Kabsch's method in two dimensions; with one point only the shift is known.
     """
-    if len(expected) == 1:
-        return found[0] - expected[0], 0.0
-    a, b = expected - expected.mean(axis=0), found - found.mean(axis=0)
-    dot, cross = float((a * b).sum()), float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum())
-    angle_deg = -float(np.rad2deg(np.arctan2(cross, dot)))  # y points down: a positive cross is clockwise
-    moved = _turned(centre - expected.mean(axis=0), np.zeros(2), angle_deg) + found.mean(axis=0)
-    return moved - centre, angle_deg
+    n = len(expected)
+    ax, ay = sum(x for x, _ in expected) / n, sum(y for _, y in expected) / n
+    bx, by = sum(x for x, _ in found) / n, sum(y for _, y in found) / n
+    if n == 1:
+        return (bx - ax, by - ay), 0.0
+    dot = cross = 0.0
+    for (x, y), (u, v) in zip(expected, found, strict=True):
+        dot += (x - ax) * (u - bx) + (y - ay) * (v - by)
+        cross += (x - ax) * (v - by) - (y - ay) * (u - bx)
+    angle_deg = -math.degrees(math.atan2(cross, dot))  # y points down: a positive cross is clockwise
+    x, y = _turned((centre[0] - ax, centre[1] - ay), (0.0, 0.0), angle_deg)
+    return (x + bx - centre[0], y + by - centre[1]), angle_deg
 
 
-def _to_upright(alignment: Alignment, size: tuple[int, int], scale: tuple[float, float]) -> npt.NDArray[np.float64]:
+def _to_upright(alignment: Alignment, size: tuple[int, int], scale: Point) -> npt.NDArray[np.float64]:
     """For WARP_INVERSE_MAP: from upright reference places to places in the small picture as it was taken."""
-    angle = np.deg2rad(alignment.angle_deg)
-    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    centre = np.array([size[0] / 2, size[1] / 2])
-    to_small = np.diag(scale)
-    linear = to_small @ turn @ np.linalg.inv(to_small)
-    offset = to_small @ (centre + np.array(alignment.shift_px) - turn @ centre)
+    cos, sin = math.cos(math.radians(alignment.angle_deg)), math.sin(math.radians(alignment.angle_deg))
+    sx, sy = scale
+    # the small picture may be scaled unevenly, the turn is one of the frame's own pixels
+    a, b, c, d = cos, sin * sx / sy, -sin * sy / sx, cos
+    x, y = size[0] / 2, size[1] / 2
+    dx = sx * (x + alignment.shift_px[0] - cos * x - sin * y)
+    dy = sy * (y + alignment.shift_px[1] + sin * x - cos * y)
     # pixel centres lie half a pixel inside: without it the picture moves by half a small pixel
-    half = np.array([0.5, 0.5])
-    return np.hstack([linear, (offset + linear @ half - half)[:, None]])
+    return np.array([[a, b, dx + (a + b - 1) / 2], [c, d, dy + (c + d - 1) / 2]])

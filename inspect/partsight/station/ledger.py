@@ -31,9 +31,12 @@ class Stage(Enum):
 
 
 class Part:
-    """A part in flight. Its fields are guarded by the ledger's lock; `frames` and `failed` by `stage`."""
+    """A part in flight. Its fields are guarded by the ledger's lock; `frames` and `failed` by `stage`.
 
-    __slots__ = ("failed", "frame_ns", "frames", "stage", "trigger", "verdict", "verdict_ns")
+    known: it belongs to a challenge test; set once, before any other thread sees the part.
+    """
+
+    __slots__ = ("failed", "frame_ns", "frames", "known", "stage", "trigger", "verdict", "verdict_ns")
 
     def __init__(self, trigger: Trigger) -> None:
         self.trigger = trigger
@@ -41,6 +44,7 @@ class Part:
         self.frames: list[Frame] = []
         self.failed: list[View] = []
         self.frame_ns: int | None = None
+        self.known = False
         self.verdict: Verdict | None = None
         self.verdict_ns = 0
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 
 from partsight.domain.inspection import Inspection
 from partsight.domain.reasons import Reason
 from partsight.domain.verdict import Result
 
 SHARE_WINDOW = 100
-_NOT_SEEN = frozenset(
+NOT_SEEN = frozenset(
     {Reason.NOT_RUNNING, Reason.RESTART, Reason.SHUTDOWN, Reason.CAMERA_LOST, Reason.OVERLOAD, Reason.RECORD_FAILED}
 )
 """Reasons of parts that nobody looked at: they say nothing about parts or camera."""
@@ -21,7 +23,9 @@ class LineRules:
     """What a site sets; 0 switches a rule off.
 
     rejects_in_a_row, invalid_in_a_row: parts. reject_share: of the last 100 parts, 0..1.
-    challenge_after: parts without a reject after which a challenge test is due.
+    challenge_after: parts without a reject after which a challenge test is due. shift_starts: local times from which on
+    one is due; challenge_on_change: after each change of recipe, model or cameras. challenge_required: while one is due
+    no part is served.
     acknowledge: the PLC acknowledges each verdict. slots: verdicts that may wait for that.
     plc_timeout_s: silence of the PLC that suspends the station.
     self_test_parts: parts sent through the whole lane before the station is ready.
@@ -32,11 +36,25 @@ class LineRules:
     reject_share: float = 0.5
     invalid_in_a_row: int = 3
     challenge_after: int = 0
+    shift_starts: tuple[time, ...] = ()
+    challenge_on_change: bool = False
+    challenge_required: bool = False
     acknowledge: bool = False
     slots: int = 8
     plc_timeout_s: float = 0.0
     self_test_parts: int = 5
     latency_share: float = 0.7
+
+
+def shift_start(starts: Sequence[time], now: datetime) -> datetime | None:
+    """The newest start of a shift that is not after `now`, by the machine's time zone; None without shifts.
+
+    now: with a time zone. A start that the clock passes over in spring counts an hour earlier.
+    """
+    today = now.astimezone().date()
+    days = (today, today - timedelta(days=1), today - timedelta(days=2))
+    begun = [at for day in days for start in starts if (at := datetime.combine(day, start).astimezone()) <= now]
+    return max(begun, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +90,7 @@ class Watch:
     def see(self, inspection: Inspection) -> Stop | None:
         """Count one verdict; the rule that it broke, if it did."""
         result = inspection.verdict.result
-        if result is Result.INVALID and inspection.verdict.code in _NOT_SEEN:
+        if result is Result.INVALID and inspection.verdict.code in NOT_SEEN:
             return None
         rejected = result is not Result.OK
         self._invalid = self._invalid + 1 if result is Result.INVALID else 0

@@ -16,6 +16,8 @@ from functools import partial
 
 import structlog
 
+from partsight.domain.challenge import ChallengeBook
+from partsight.domain.detections import ModelRef
 from partsight.domain.errors import ConfigError, RecordsError
 from partsight.domain.frame import Frame, Grab
 from partsight.domain.inspection import Inspection, Timings
@@ -58,6 +60,7 @@ log = structlog.get_logger(__name__)
 
 IDLE_S = 0.05
 SWAP_S = 10.0
+SHIFT_EVERY_NS = 1_000_000_000
 CAMERAS_OPEN_TIMEOUT_S = 30.0
 EXIT_STUCK = 70
 """Exit status when a loop hangs (EX_SOFTWARE): the service manager starts the station again."""
@@ -71,6 +74,7 @@ class StationPlan:
     queue: triggers that may wait for frames or judging; one more is INVALID (overload).
     stuck_after: deadlines that a detector may take before the process ends.
     autostart: run as soon as the lane is proven, else wait for `Start`.
+    set_up: a hash of model and cameras: after a change of it a challenge test may be due.
     """
 
     name: str
@@ -84,6 +88,7 @@ class StationPlan:
     stuck_after: int
     rules: LineRules = field(default_factory=LineRules)
     autostart: bool = True
+    set_up: str = ""
 
 
 class Station:
@@ -103,6 +108,7 @@ class Station:
         archive: FrameSink | None = None,
         tell: Callable[[Event], None] = lambda _: None,
         find_recipe: Callable[[SelectRecipe], Recipe] | None = None,
+        challenges: ChallengeBook | None = None,
         fatal: Callable[[int, str], None],
     ) -> None:
         self.plan = plan
@@ -117,7 +123,18 @@ class Station:
         self._tell = tell
         self._fatal = fatal
         self._find_recipe = find_recipe
-        self.conduct = Conduct(plan.rules, self.faults, clock, tell, simulated=False)
+        self._streams = plan.trigger in (TriggerKind.FREE_RUN, TriggerKind.FOLDER)
+        self.conduct = Conduct(
+            plan.rules,
+            self.faults,
+            clock,
+            tell,
+            simulated=False,
+            book=challenges,
+            set_up=plan.set_up,
+            streams=self.parts_come_by_themselves,
+        )
+        self._state_judge()
         self._last_id = 0
         self._stop_triggers = threading.Event()
         self._stop_judging = threading.Event()
@@ -127,10 +144,10 @@ class Station:
         self._recorder = Recorder(records, self.faults, clock)
         self._deadlines = Deadlines(clock)
         self._judging: tuple[Part, int] | None = None
+        self._shift_ns = 0
         self._prepared = threading.Event()
         self._swap: deque[tuple[Recipe, threading.Event]] = deque()
         self._proof = Proof(plan.rules, plan.deadline_ms)
-        self._streams = plan.trigger in (TriggerKind.FREE_RUN, TriggerKind.FOLDER)
         self._slot: LatestSlot | WaitingSlot = LatestSlot() if plan.trigger is TriggerKind.FREE_RUN else WaitingSlot()
         self._captures = {
             name: Capture(
@@ -223,6 +240,20 @@ class Station:
         done = all(capture.ended for capture in self._captures.values()) and len(self._slot) == 0
         return done and self.ledger.snapshot().in_flight == 0
 
+    @property
+    def parts_come_by_themselves(self) -> bool:
+        """False where each part waits for a trigger of the PLC or of a person."""
+        return self._streams or self.plan.trigger is TriggerKind.TIMER
+
+    @property
+    def model(self) -> ModelRef:
+        """The model that judges."""
+        return self._judge.detector.model
+
+    def peek(self, camera: str) -> Grab | None:
+        """The newest image of a camera, also while nothing is judged; None before the first. Raises KeyError."""
+        return self._captures[camera].peek()
+
     def status(self) -> StationStatus:
         """A frozen snapshot."""
         recipe, model = self._judge.recipe, self._judge.detector.model
@@ -271,6 +302,8 @@ class Station:
 
     def _select(self, command: SelectRecipe) -> Reply:
         """Swap the recipe between two parts; Ready is 0 until the lane has proven itself with it."""
+        if self.conduct.testing:
+            return Reply(Answer.NOT_NOW, "a challenge test is under way: end or abort it first")
         if self._find_recipe is None:
             return Reply(Answer.NOT_ALLOWED, "this station has one recipe only")
         try:
@@ -315,13 +348,14 @@ class Station:
     ) -> Part:
         """Count and latch a trigger. A part that cannot be served now is rejected at once."""
         part, error = self._intake.accept(kind, at_ns, part_id, id_, encoder)
+        part.known = self.conduct.takes(part.trigger.sequence, at_ns)
         if error is not None:
             self._recorder.fault(error)
             self._reject_unjudged(part, Reason.RECORD_FAILED, f"trigger could not be latched: {error}")
             return part
         self._last_id = part.trigger.id
         self._deadlines.add(part)
-        refusal = self._refusal(kind)
+        refusal = self._refusal(kind, known=part.known)
         if refusal is not None:
             self._tell(Missed(part.trigger, refusal[1]))
             self._reject_unjudged(part, *refusal)
@@ -329,11 +363,13 @@ class Station:
             self._tell(Latched(part.trigger))
         return part
 
-    def _refusal(self, kind: TriggerKind) -> tuple[Reason, str] | None:
+    def _refusal(self, kind: TriggerKind, *, known: bool) -> tuple[Reason, str] | None:
         """Why a trigger cannot be served now."""
-        state = self.state
-        if self._stop_triggers.is_set() or state not in (StationState.RUNNING, StationState.SUSPENDED):
-            return Reason.NOT_RUNNING, f"trigger while the station was {state.value}"
+        if self._stop_triggers.is_set():
+            return Reason.NOT_RUNNING, f"trigger while the station was {self.state.value}"
+        refusal = self.conduct.refusal(known=known)
+        if refusal:
+            return Reason.NOT_RUNNING, refusal
         if self._streams and kind is not self.plan.trigger:
             return Reason.NOT_RUNNING, f"this station takes its parts by {self.plan.trigger.value}, not by {kind.value}"
         if self.ledger.snapshot().in_flight > self.plan.queue:
@@ -425,8 +461,13 @@ class Station:
         while self._swap:
             recipe, done = self._swap.popleft()
             self._judge.change_recipe(recipe)
+            self._state_judge()
             self._prove()
             done.set()
+
+    def _state_judge(self) -> None:
+        ref, model = self._judge.recipe.ref, self._judge.detector.model
+        self.conduct.judges_by(f"{ref.name}@{ref.revision}", ref.sha256, f"{model.name} {model.sha256[:12]}")
 
     def _prove(self) -> None:
         """Send self-test parts through the lane: ready only if the slowest leaves room before the deadline."""
@@ -551,7 +592,7 @@ class Station:
         def since(ns: int | None) -> float | None:
             return None if ns is None else (ns - at) / 1e6
 
-        mode = self.conduct.mode
+        mode = self.conduct.mode(known=part.known)
         truths = [frame.grab.truth for frame in part.frames if frame.grab.truth is not None]
         return Inspection(
             uid=uuid7(),
@@ -617,6 +658,13 @@ class Station:
                 self._reject_unjudged(part, Reason.DEADLINE, REASON_TEXT[Reason.DEADLINE])
             self._check_stuck()
             self.conduct.watch_plc()
+            self._watch_shift()
+
+    def _watch_shift(self) -> None:
+        now = self._clock.monotonic_ns()
+        if now >= self._shift_ns:
+            self._shift_ns = now + SHIFT_EVERY_NS
+            self.conduct.watch_challenge()
 
     def _check_stuck(self) -> None:
         judging = self._judging

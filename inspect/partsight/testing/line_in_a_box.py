@@ -165,6 +165,7 @@ def line(
     wait_for_cameras_s: float = 10.0,
     rules: LineRules | None = None,
     find_recipe: Callable[[SelectRecipe], Recipe] | None = None,
+    set_up: str = "",
 ) -> Iterator[Box]:
     """A running station; stopped at the end, and then nothing may be left in flight."""
     cameras = cameras if cameras is not None else {"top": camera()}
@@ -181,6 +182,7 @@ def line(
         deadline_ms=deadline_ms,
         stuck_after=stuck_after,
         rules=rules or NO_RULES,
+        set_up=set_up,
     )
     stuck = threading.Event()
 
@@ -197,6 +199,7 @@ def line(
         archive=archive,
         tell=seen.events.append,
         find_recipe=find_recipe,
+        challenges=records.challenges,
         fatal=on_fatal,
     )
     try:

@@ -42,14 +42,24 @@ def overlay_name(sequence: int, result: Result, position: int, camera: str) -> s
 
 def stem(sequence: int, result: Result, position: int, camera: str) -> str:
     """Sorts by sequence; the position keeps two cameras apart whose names differ in odd characters only."""
-    safe = re.sub(r"[^A-Za-z0-9_-]", "_", camera)[:40]
-    return f"{sequence:012d}-{result.value}-{position}-{safe}"
+    return f"{sequence:012d}-{result.value}-{position}-{safe_name(camera)}"
+
+
+def safe_name(camera: str) -> str:
+    """A camera's name as it stands in file names."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", camera)[:40]
 
 
 def parse_name(name: str) -> tuple[int, Result] | None:
     """(sequence, result) of a file that this archive wrote, None for any other."""
     found = _NAME.match(name)
     return (int(found[1]), Result(found[2])) if found else None
+
+
+def image_in(name: str) -> tuple[int, str, bool] | None:
+    """(position, camera's safe name, whether it is the overlay) of a file that this archive wrote."""
+    found = _NAME.match(name)
+    return (int(found[3]), found[4], found[5] == ".overlay.jpg") if found else None
 
 
 def encode_original(pixels: Pixels, level: int) -> bytes:
@@ -61,17 +71,24 @@ def encode_original(pixels: Pixels, level: int) -> bytes:
 def read_original(path: Path) -> Grab:
     """The pixels of an original, bit for bit as the camera gave them. Raises ImageError."""
     try:
-        raw = np.frombuffer(path.read_bytes(), np.uint8)
+        content = path.read_bytes()
     except OSError as problem:
         raise ImageError(Reason.UNREADABLE, f"{path} cannot be read: {problem.strerror}") from problem
+    return decode_original(content, str(path))
+
+
+def decode_original(content: bytes, path: str) -> Grab:
+    """The pixels of a file of this archive. path: where it lies; its name says the pixel format. Raises ImageError."""
+    name = path.rpartition("/")[2]
+    raw = np.frombuffer(content, np.uint8)
     found = cv2.imdecode(raw, cv2.IMREAD_UNCHANGED) if raw.size else None
     if found is None:
         raise ImageError(Reason.UNREADABLE, f"{path} is not a whole PNG file; it cannot be judged again")
     pixels: Pixels = np.ascontiguousarray(found, np.uint16 if found.dtype == np.uint16 else np.uint8)
-    named = _NAME.match(path.name)
+    named = _NAME.match(name)
     if named and named[6]:
-        return Grab(pixels, PixelFormat(named[6]), int(named[7]), name=path.name)
-    return Grab(pixels, PixelFormat.BGR8 if pixels.ndim == 3 else PixelFormat.MONO8, name=path.name)
+        return Grab(pixels, PixelFormat(named[6]), int(named[7]), name=name)
+    return Grab(pixels, PixelFormat.BGR8 if pixels.ndim == 3 else PixelFormat.MONO8, name=name)
 
 
 def write_whole(path: Path, content: bytes) -> None:

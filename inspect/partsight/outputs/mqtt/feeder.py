@@ -13,8 +13,8 @@ from typing import Any
 from partsight.domain.errors import RecordsError, RecordsUnavailable
 from partsight.outputs.mqtt.port import OutboxRecords, Row
 
-READ_AHEAD = 400
-CHUNK = 200
+READ_AHEAD = 200
+CHUNK = 50
 ACK_PERIOD_S = 0.5
 POLL_S = 0.5
 RETRY_S = 1.0
@@ -81,6 +81,11 @@ class Feeder:
         self.last = 0
 
     # for the connection's thread and for whoever tells: none of these waits for the database
+
+    @property
+    def ready(self) -> int:
+        """How many `take` and `take_replay` have."""
+        return len(self._rows) + len(self._replay)
 
     def take(self) -> Row | None:
         """The next record in order, None where none is here yet."""

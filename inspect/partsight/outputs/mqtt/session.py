@@ -12,9 +12,10 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import paho.mqtt.client as paho
 from paho.mqtt import MQTTException
@@ -22,6 +23,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from partsight.outputs.mqtt.buffered import BufferedSocket
 from partsight.outputs.mqtt.settings import MqttSettings
 
 MAX_PACKET = 64 * 1024
@@ -98,7 +100,7 @@ class Session:
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.setblocking(False)
         self._wake_write.setblocking(False)
-        self.client = paho.Client(
+        self.client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id or settings.client_id,
             clean_session=None if self.v5 else True,
@@ -174,10 +176,26 @@ class Session:
             raise ConnectionEnded(*self._why("the connection is lost"))
         return info.mid
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is published inside leaves in one write at the end: for a few records. Raises ConnectionEnded."""
+        wire = self.client.wire
+        if wire is None:
+            raise ConnectionEnded(*self._why("the connection is lost"))
+        wire.hold()
+        try:
+            yield
+        finally:
+            try:
+                wire.release()
+            except OSError as problem:
+                raise ConnectionEnded(*self._why(f"the connection is lost ({problem})")) from problem
+
     @property
     def congested(self) -> bool:
         """True while the socket takes no more: what is published now would wait in a queue that nobody can empty."""
-        return self.client.want_write()
+        wire = self.client.wire
+        return self.client.want_write() or (wire is not None and wire.blocked)
 
     def turn(self, timeout_s: float) -> list[Incoming]:
         """Wait for the broker or for `wake`, at most so long; what came, in order. Raises ConnectionEnded."""
@@ -186,8 +204,12 @@ class Session:
         came, self._incoming = self._incoming, []
         return came
 
+    def rest(self, timeout_s: float) -> None:
+        """Let the broker wait for so long; `wake` ends it. Other threads run meanwhile."""
+        select.select([self._wake_read], [], [], timeout_s)
+
     def wake(self) -> None:
-        """End a `turn` that waits. From any thread, also after `close`."""
+        """End a `turn` or a `rest` that waits. From any thread, also after `close`."""
         try:
             self._wake_write.send(b"\0")
         except (BlockingIOError, OSError):  # it is awake already, or closed
@@ -207,12 +229,12 @@ class Session:
         self._wake_write.close()
 
     def _turn(self, timeout_s: float) -> None:
-        sock = self.client.socket()
-        if sock is None or self._ended:
+        wire = self.client.wire
+        if wire is None or self._ended:
             raise ConnectionEnded(*self._why("the connection is lost"))
-        pending = isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+        pending = wire.pending() > 0
         poll = select.poll()
-        poll.register(sock, select.POLLIN | (select.POLLOUT if self.client.want_write() else 0))
+        poll.register(wire, select.POLLIN | (select.POLLOUT if self.congested else 0))
         poll.register(self._wake_read, select.POLLIN)
         ready = dict(poll.poll(0 if pending else timeout_s * 1000))
         if ready.pop(self._wake_read.fileno(), 0):
@@ -222,7 +244,7 @@ class Session:
             if pending or events & ~select.POLLOUT:
                 self.client.loop_read()
             if events & select.POLLOUT:
-                self.client.loop_write()
+                self._write(wire)
             self.client.loop_misc()
         except (ValueError, IndexError, KeyError, struct.error, MQTTException) as problem:
             # paho's decoders raise these for bytes that are not MQTT.
@@ -231,6 +253,14 @@ class Session:
             ) from problem
         if self.client.socket() is None and self._connack is None:
             raise ConnectionEnded(*self._why("the broker closed the connection before it answered CONNECT"))
+
+    def _write(self, wire: BufferedSocket) -> None:
+        try:
+            wire.flush()
+        except OSError as problem:
+            raise ConnectionEnded(*self._why(f"the connection is lost ({problem})")) from problem
+        if not wire.blocked:
+            self.client.loop_write()
 
     def _why(self, otherwise: str) -> tuple[str, str, int]:
         if self._ended is None:
@@ -292,6 +322,20 @@ def properties_for(session: Session, *, expiry_s: int | None = None, correlation
     if correlation:
         extra.CorrelationData = correlation
     return extra
+
+
+class _Client(paho.Client):
+    """paho with a socket that we can collect messages in."""
+
+    @property
+    def wire(self) -> BufferedSocket | None:
+        """The open socket, None without a connection."""
+        sock = self.socket()
+        return sock if isinstance(sock, BufferedSocket) else None
+
+    def _create_socket(self) -> BufferedSocket:
+        # paho has no public way to give it a socket; `SocketLike` is what it works with, its own websockets too.
+        return BufferedSocket(cast("socket.socket", super()._create_socket()))
 
 
 class _HandshakeOrClosed(ssl.SSLSocket):

@@ -81,14 +81,21 @@ def row_hash(n: int, at_us: int, texts: Sequence[str], previous: str) -> str:
 
 
 def append(
-    db: sqlite3.Connection, who: str, source: str, what: str, *, before: object = None, after: object = None
+    db: sqlite3.Connection,
+    who: str,
+    source: str,
+    what: str,
+    *,
+    before: object = None,
+    after: object = None,
+    at: datetime | None = None,
 ) -> AuditRow:
     """One row at the end of the chain, inside the caller's transaction; too long texts are cut.
 
-    Raises sqlite3.Error.
+    at: when it was, where that is not now. Raises sqlite3.Error.
     """
     head = head_of(db)
-    n, at_us = head.n + 1, to_us(datetime.now(timezone.utc))
+    n, at_us = head.n + 1, to_us(at or datetime.now(timezone.utc))
     texts = (
         _short(who, MAX_NAME),
         _short(source, MAX_NAME),
@@ -196,11 +203,13 @@ def verify_audit(folder: Path, digest: AuditHead | None = None) -> AuditReport:
     return AuditReport(int(rows), head, tuple(problems))
 
 
-def read_audit(folder: Path, limit: int = 100) -> list[AuditRow]:
-    """The newest rows, the newest first. Raises RecordsUnavailable."""
+def read_audit(folder: Path, limit: int = 100, before: int | None = None) -> list[AuditRow]:
+    """The newest rows (of those with a number below `before`), the newest first. Raises RecordsUnavailable."""
     db = _open(folder)
     try:
-        found = db.execute("SELECT * FROM audit ORDER BY n DESC LIMIT ?", (limit,)).fetchall()
+        found = db.execute(
+            "SELECT * FROM audit WHERE n < ? ORDER BY n DESC LIMIT ?", (before or 2**63 - 1, limit)
+        ).fetchall()
     except sqlite3.Error as problem:
         raise RecordsUnavailable(opening.explain(problem, folder)) from problem
     finally:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,14 +14,21 @@ from typing import Any
 
 import numpy as np
 
-from partsight.domain.errors import RecordsUnavailable
+from partsight.domain.challenge import ChallengeTest
+from partsight.domain.errors import RecordsTooSlow, RecordsUnavailable, UnknownRecord
 from partsight.domain.inspection import Inspection
 from partsight.domain.reasons import reason_text
 from partsight.domain.verdict import Result
-from partsight.outputs.records import opening, rows, schema
+from partsight.outputs.records import challenges, opening, reviews, rows, schema, trends
 from partsight.outputs.records.folder import DATABASE
 from partsight.outputs.records.latch import LatchedTrigger, read_latch, to_us
 from partsight.outputs.records.opening import explain
+from partsight.outputs.records.trends import Span
+from partsight.wire.screen.parts import Disposition
+from partsight.wire.screen.trends import Trends
+
+STEPS_BETWEEN_LOOKS = 20_000
+"""Instructions of SQLite's machine between two looks at the clock: about a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,7 @@ class Query:
 
     since, until: trigger time, UTC, from `since` up to but not including `until`.
     before: sequences under this one, for the next page (newest first). code: the heaviest reason.
+    recipe: a name, or `name@revision`. reviewed: whether a person has said something of the part that still counts.
     """
 
     result: Result | None = None
@@ -37,12 +47,16 @@ class Query:
     recipe: str | None = None
     code: int | None = None
     before: int | None = None
+    reviewed: bool | None = None
 
     def where(self) -> tuple[str, list[str | int]]:
         """The condition in SQL, with its values."""
         terms: list[tuple[str, str | int]] = []
+        fixed: list[str] = []
         if self.result is not None:
             terms.append(("i.result = ?", self.result.value))
+            # SQLite takes an index of some rows only where the statement says in so many words that no others count.
+            fixed += ["i.result <> 'OK'"] if self.result is not Result.OK else []
         if self.since is not None:
             terms.append(("i.at_us >= ?", to_us(self.since)))
         if self.until is not None:
@@ -51,12 +65,17 @@ class Query:
             # The second half lets SQLite use the index, which leaves out parts without an id.
             terms.append(("i.part_id = ?" + (" AND i.part_id <> ''" if self.part_id else ""), self.part_id))
         if self.recipe is not None:
-            terms.append(("i.recipe IN (SELECT id FROM recipe WHERE name = ?)", self.recipe))
+            wanted = "name || '@' || revision" if "@" in self.recipe else "name"
+            terms.append((f"i.recipe IN (SELECT id FROM recipe WHERE {wanted} = ?)", self.recipe))  # noqa: S608 - literals
         if self.code is not None:
             terms.append(("i.code = ?", self.code))
+            fixed += ["i.result <> 'OK'"] if self.code else []
         if self.before is not None:
             terms.append(("i.sequence < ?", self.before))
-        return " AND ".join(t for t, _ in terms) or "1", [v for _, v in terms]
+        if self.reviewed is not None:
+            few = "i.sequence IN (SELECT sequence FROM disposition)"
+            fixed.append(f"{few} AND {reviews.REVIEWED}" if self.reviewed else f"NOT {reviews.REVIEWED}")
+        return " AND ".join([*(t for t, _ in terms), *fixed]) or "1", [v for _, v in terms]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +116,15 @@ class Summary:
         return self.counts[Result.OK] / self.total if self.total else None
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The review queue. parts: the oldest first, as `RecordsReader.heads` gives them; waiting: all of them."""
+
+    parts: tuple[Inspection, ...]
+    waiting: int
+    done: int
+
+
 class RecordsReader:
     """A read-only view of a data folder; each call sees one consistent state. For one thread."""
 
@@ -129,22 +157,93 @@ class RecordsReader:
         where, values = (query or Query()).where()
         return self._inspections(where, values, limit, offset)
 
-    def summary(self, query: Query | None = None) -> Summary:
-        """Counts, yield, Pareto and latency of the records that fit. Raises RecordsUnavailable."""
+    def heads(self, query: Query | None = None, *, limit: int = 100) -> list[Inspection]:
+        """As `inspections`, but of each view its camera only: for lists. Raises RecordsUnavailable, RecordsTooSlow."""
         where, values = (query or Query()).where()
-        self._rows("BEGIN")
+        with self._moment():
+            return self._heads(f"WHERE {where} ORDER BY i.sequence DESC LIMIT ?", [*values, limit])
+
+    def dispositions(self, sequences: Sequence[int]) -> dict[int, Disposition]:
+        """What people say of these parts, where they say something. Raises RecordsUnavailable."""
+        return self._asked(lambda: reviews.standing(self._db, sequences))
+
+    def waiting(self, limit: int, done_since: datetime) -> Waiting:
+        """Parts that wait for a person. done: parts reviewed since `done_since`. Raises RecordsUnavailable."""
+        with self._moment():
+            sequences = self._asked(lambda: reviews.waiting(self._db, limit))
+            places = ",".join("?" * len(sequences))
+            return Waiting(
+                tuple(self._heads(f"WHERE i.sequence IN ({places}) ORDER BY i.sequence", sequences)),
+                self._asked(lambda: reviews.count_waiting(self._db)),
+                self._asked(lambda: reviews.count_reviewed(self._db, done_since)),
+            )
+
+    def count_waiting(self) -> int:
+        """How many parts wait for a person. Raises RecordsUnavailable."""
+        return self._asked(lambda: reviews.count_waiting(self._db))
+
+    def reviewed_after(self, after: int, limit: int) -> tuple[int | None, list[tuple[Inspection, Disposition]]]:
+        """Whole records of the next parts above `after` with what people say of them, and where to go on from.
+
+        limit: parts that are looked at; some may have no review that counts. Raises RecordsUnavailable.
+        """
+        with self._moment():
+            last, said = self._asked(lambda: reviews.reviewed_after(self._db, after, limit))
+            found = [(self._asked(lambda: rows.read_one(self._db, s)), now) for s, now in sorted(said.items())]  # noqa: B023 - asked at once
+        return last, [(inspection, now) for inspection, now in found if inspection is not None]
+
+    def trends(self, span: Span) -> Trends:
+        """Counts by interval, Pareto and latencies of a time span. Raises RecordsUnavailable, RecordsTooSlow."""
+        where, values = Query(since=span.since, until=span.until, recipe=span.recipe).where()
+        with self._moment():
+            names = self.class_names()
+            return self._asked(lambda: trends.read(self._db, span, where, values, names))
+
+    def challenges(self, limit: int = 50, before: int | None = None) -> list[ChallengeTest]:
+        """Challenge tests that have ended, the newest first. Raises RecordsUnavailable."""
+        return self._asked(lambda: challenges.reports(self._db, limit, before))
+
+    def suspects(self, number: int | None, before: int, limit: int) -> list[tuple[int, str, datetime, Result]]:
+        """Parts that left as good between the last passed challenge test and this one, the newest first.
+
+        number: of the test, None for the newest that failed. Each: sequence, part id, trigger time, result.
+        Raises UnknownRecord (there is no such test), RecordsUnavailable, RecordsTooSlow.
+        """
+        with self._moment():
+            test = self._asked(lambda: challenges.report_of(self._db, number))
+            if test is None:
+                if number is None:
+                    return []
+                raise UnknownRecord(f"there is no challenge test {number} that has ended")
+            return self._asked(lambda: challenges.suspects(self._db, test, before, limit))
+
+    @contextmanager
+    def limited(self, seconds: float) -> Iterator[None]:
+        """Within, whatever takes longer than this altogether ends in RecordsTooSlow."""
+        until = time.monotonic() + seconds
+        self._db.set_progress_handler(lambda: int(time.monotonic() > until), STEPS_BETWEEN_LOOKS)
         try:
+            yield
+        finally:
+            self._db.set_progress_handler(None, 0)
+
+    def summary(self, query: Query | None = None, *, latency_of: int | None = None) -> Summary:
+        """Counts, yield, Pareto and latency of the records that fit.
+
+        latency_of: latencies of the newest so many only, None for all. Raises RecordsUnavailable, RecordsTooSlow.
+        """
+        where, values = (query or Query()).where()
+        newest = "" if latency_of is None else f" ORDER BY i.sequence DESC LIMIT {int(latency_of)}"
+        with self._moment():
             grouped = self._rows(
                 f"SELECT i.result, i.code, count(*) FROM inspection i WHERE {where} GROUP BY i.result, i.code",  # noqa: S608 - literals and placeholders
                 values,
             )
             latencies = self._rows(
-                f"SELECT i.verdict_ms FROM inspection i WHERE {where} AND i.verdict_ms IS NOT NULL",  # noqa: S608 - literals and placeholders
+                f"SELECT i.verdict_ms FROM inspection i WHERE {where} AND i.verdict_ms IS NOT NULL{newest}",  # noqa: S608 - literals and placeholders
                 values,
             )
-            names = self._class_names()
-        finally:
-            self._rows("COMMIT")
+            names = self.class_names()
         counts = dict.fromkeys(Result, 0)
         for result, _, count in grouped:
             counts[Result(result)] += count
@@ -175,19 +274,26 @@ class RecordsReader:
         self.close()
 
     def _inspections(self, where: str, values: list[str | int], limit: int, offset: int) -> list[Inspection]:
-        # One transaction, so that a record and its views are of one moment.
-        self._rows("BEGIN")
-        try:
+        with self._moment():
             found = self._rows(
                 f"{rows.SELECT} WHERE {where} ORDER BY i.sequence DESC LIMIT ? OFFSET ?", [*values, limit, offset]
             )
-            return [rows.read(self._db, row) for row in found]
-        except sqlite3.Error as problem:
-            raise RecordsUnavailable(explain(problem, self.folder)) from problem
-        finally:
-            self._rows("COMMIT")
+            return self._asked(lambda: [rows.read(self._db, row) for row in found])
 
-    def _class_names(self) -> tuple[str, ...]:
+    def _heads(self, rest: str, values: Sequence[str | int]) -> list[Inspection]:
+        found = self._rows(f"{rows.SELECT} {rest}", values)
+        return self._asked(lambda: rows.read_heads(self._db, found))
+
+    @contextmanager
+    def _moment(self) -> Iterator[None]:
+        """One transaction: whatever is read within is of one moment. It holds up no writer."""
+        self._rows("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.rollback()
+
+    def class_names(self) -> tuple[str, ...]:
         """Classes of the model that judged last, to name defects by."""
         found = self._rows(
             "SELECT names FROM classes WHERE id = (SELECT classes FROM view WHERE classes IS NOT NULL "
@@ -195,10 +301,17 @@ class RecordsReader:
         )
         return rows.class_names(found[0][0]) if found else ()
 
-    def _rows(self, statement: str, values: list[str | int] | None = None) -> list[tuple[Any, ...]]:
+    def _rows(self, statement: str, values: Sequence[str | int] = ()) -> list[tuple[Any, ...]]:
+        return self._asked(lambda: self._db.execute(statement, values).fetchall())
+
+    def _asked(self, question: Callable[[], opening.T]) -> opening.T:
         try:
-            return self._db.execute(statement, values or []).fetchall()
+            return question()
         except sqlite3.Error as problem:
+            if "interrupted" in str(problem):
+                raise RecordsTooSlow(
+                    f"the records in {self.folder} are too many for this question; ask for a shorter time"
+                ) from problem
             raise RecordsUnavailable(explain(problem, self.folder)) from problem
 
 

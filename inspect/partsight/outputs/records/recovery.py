@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import replace
+from enum import Enum, auto, unique
 
 from partsight.domain.inspection import Inspection, Timings
 from partsight.domain.reasons import Reason, reason_text
+from partsight.domain.status import Mode
 from partsight.domain.uid import uuid7
-from partsight.domain.verdict import Action, RecipeRef, invalid
+from partsight.domain.verdict import Action, RecipeRef, Result, invalid
 from partsight.outputs.records import rows
 from partsight.outputs.records.latch import LatchedTrigger
 
@@ -16,10 +18,28 @@ UNKNOWN_RECIPE = RecipeRef("", 0, "")
 """Of a part that a killed process left open: which recipe would have judged it is not known any more."""
 
 
-def recorded_action(db: sqlite3.Connection, sequence: int) -> Action | None:
-    """What the record of this part says, None where there is none."""
-    row = db.execute("SELECT action FROM inspection WHERE sequence = ?", (sequence,)).fetchone()
-    return None if row is None else Action(row[0])
+@unique
+class Recorded(Enum):
+    """What the records say of a part. PASS: it may leave as good, also an NG part in BYPASS."""
+
+    NOTHING = auto()
+    PASS = auto()
+    REJECT = auto()
+
+
+def may_leave(inspection: Inspection) -> bool:
+    """Whether the line lets this part pass: then its record was written before its verdict left (rule 4)."""
+    bypassed = inspection.mode is Mode.BYPASS and inspection.verdict.result is not Result.INVALID
+    return bypassed or inspection.verdict.action is Action.PASS
+
+
+def recorded(db: sqlite3.Connection, sequence: int) -> Recorded:
+    """Of this part. What is INVALID already cannot be overruled once more."""
+    row = db.execute("SELECT action, mode, result FROM inspection WHERE sequence = ?", (sequence,)).fetchone()
+    if row is None:
+        return Recorded.NOTHING
+    bypassed = row[1] == Mode.BYPASS.value and row[2] != Result.INVALID.value
+    return Recorded.PASS if bypassed or Action(row[0]) is Action.PASS else Recorded.REJECT
 
 
 def forget(db: sqlite3.Connection, sequence: int) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Any
 from uuid import UUID
@@ -139,6 +139,28 @@ def read_one(db: sqlite3.Connection, sequence: int) -> Inspection | None:
 
 def read(db: sqlite3.Connection, row: tuple[Any, ...]) -> Inspection:
     """The inspection of one row of `SELECT`."""
+    sequence = row[0]
+    views = tuple(_view(v) for v in db.execute(_SELECT_VIEWS, (sequence,)))
+    paths = db.execute("SELECT path FROM image WHERE sequence = ? ORDER BY position", (sequence,))
+    return _inspection(row, views, tuple(path for (path,) in paths))
+
+
+def read_heads(db: sqlite3.Connection, found: Sequence[tuple[Any, ...]]) -> list[Inspection]:
+    """Inspections of many rows of `SELECT` without what was found and measured: a view has its camera alone."""
+    sequences = [row[0] for row in found]
+    wanted = ",".join("?" * len(sequences))
+    views: dict[int, list[View]] = {sequence: [] for sequence in sequences}
+    images: dict[int, list[str]] = {sequence: [] for sequence in sequences}
+    cameras = f"SELECT sequence, camera FROM view WHERE sequence IN ({wanted}) ORDER BY sequence, position"  # noqa: S608 - placeholders
+    for sequence, camera in db.execute(cameras, sequences):
+        views[sequence].append(View(camera))
+    paths = f"SELECT sequence, path FROM image WHERE sequence IN ({wanted}) ORDER BY sequence, position"  # noqa: S608 - placeholders
+    for sequence, path in db.execute(paths, sequences):
+        images[sequence].append(path)
+    return [_inspection(row, tuple(views[row[0]]), tuple(images[row[0]])) for row in found]
+
+
+def _inspection(row: tuple[Any, ...], views: tuple[View, ...], images: tuple[str, ...]) -> Inspection:
     (sequence, uid, trigger_id, epoch, kind, at_us, at_ns, deadline_ns, part_id, encoder, result, action) = row[:12]
     findings, recipe, model, times = row[12], row[13:16], row[16:20], row[20:26]
     late, simulated, truth, mode = row[26:]
@@ -158,15 +180,13 @@ def read(db: sqlite3.Connection, row: tuple[Any, ...]) -> Inspection:
         verdict=Verdict(
             Result(result), Action(action), tuple(_finding(f) for f in json.loads(findings)), RecipeRef(*recipe)
         ),
-        views=tuple(_view(v) for v in db.execute(_SELECT_VIEWS, (sequence,))),
+        views=views,
         timings=Timings(*times),
         model=ModelRef(*model) if model[0] is not None else None,
         late=Result(late) if late is not None else None,
         simulated=bool(simulated),
         truth=_truth(truth),
-        images=tuple(
-            path for (path,) in db.execute("SELECT path FROM image WHERE sequence = ? ORDER BY position", (sequence,))
-        ),
+        images=images,
         mode=Mode(mode),
     )
 

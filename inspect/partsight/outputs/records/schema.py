@@ -92,7 +92,72 @@ _LINE = (
         BEGIN SELECT raise(ABORT, 'the audit trail can only grow at its end'); END""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_RECORDS, _IMAGES, _LINE)
+_REVIEWS = (
+    # What people said of a part, and what they took back: a row each, never changed. It goes with its record only.
+    """CREATE TABLE disposition (
+        n INTEGER PRIMARY KEY,
+        sequence INTEGER NOT NULL REFERENCES inspection ON DELETE CASCADE,
+        at_us INTEGER NOT NULL,
+        who TEXT NOT NULL,
+        source TEXT NOT NULL,
+        undoes INTEGER UNIQUE REFERENCES disposition ON DELETE CASCADE,
+        judgement TEXT CHECK (judgement IN ('right', 'wrong')),
+        is_ok INTEGER CHECK (is_ok IN (0, 1)),
+        label TEXT NOT NULL DEFAULT '',
+        boxes TEXT,
+        remark TEXT NOT NULL DEFAULT '',
+        CHECK ((undoes IS NULL) = (judgement IS NOT NULL))) STRICT""",
+    "CREATE INDEX disposition_of ON disposition (sequence)",
+    "CREATE INDEX disposition_at ON disposition (at_us)",
+    """CREATE TRIGGER disposition_no_update BEFORE UPDATE ON disposition
+        BEGIN SELECT raise(ABORT, 'what was said of a part can only be added to'); END""",
+    """CREATE TRIGGER disposition_no_delete BEFORE DELETE ON disposition
+        WHEN EXISTS (SELECT 1 FROM inspection WHERE sequence = OLD.sequence)
+        BEGIN SELECT raise(ABORT, 'what was said of a part goes with its record only'); END""",
+    # Parts that wait for a person, and those that did: an undo puts a part back.
+    """CREATE TABLE review_queue (
+        sequence INTEGER PRIMARY KEY REFERENCES inspection ON DELETE CASCADE,
+        done INTEGER NOT NULL DEFAULT 0) STRICT""",
+    "CREATE INDEX review_waiting ON review_queue (sequence) WHERE done = 0",
+    "INSERT INTO review_queue SELECT sequence, 0 FROM inspection WHERE result = 'REVIEW' AND mode <> 'CHALLENGE'",
+    # Costs the other verdicts nothing. The parts of a challenge test are known.
+    """CREATE TRIGGER review_wanted AFTER INSERT ON inspection
+        WHEN NEW.result = 'REVIEW' AND NEW.mode <> 'CHALLENGE'
+        BEGIN INSERT INTO review_queue VALUES (NEW.sequence, 0); END""",
+    # Trends of a time span are read from this index alone.
+    "DROP INDEX inspection_at",
+    "CREATE INDEX inspection_at ON inspection (at_us, result, code, recipe, verdict_ms)",
+    # The few that did not pass, newest first, among very many that did.
+    "CREATE INDEX inspection_result ON inspection (result) WHERE result <> 'OK'",
+    "CREATE INDEX inspection_code ON inspection (code) WHERE result <> 'OK'",
+)
+
+_CHALLENGES = (
+    # Challenge tests, kept for ever. One without an end was under way when its process ended.
+    """CREATE TABLE challenge (
+        n INTEGER PRIMARY KEY,
+        began_us INTEGER NOT NULL,
+        who TEXT NOT NULL,
+        why TEXT NOT NULL,
+        guided INTEGER NOT NULL CHECK (guided IN (0, 1)),
+        recipe TEXT NOT NULL,
+        model TEXT NOT NULL,
+        set_up TEXT NOT NULL,
+        steps TEXT NOT NULL,
+        ended_us INTEGER,
+        outcome TEXT CHECK (outcome IN ('PASSED', 'FAILED', 'NONE')),
+        aborted INTEGER NOT NULL DEFAULT 0,
+        note TEXT NOT NULL DEFAULT '',
+        last_passed_us INTEGER,
+        suspects INTEGER NOT NULL DEFAULT 0,
+        CHECK ((ended_us IS NULL) = (outcome IS NULL))) STRICT""",
+    """CREATE TRIGGER challenge_no_update BEFORE UPDATE ON challenge WHEN OLD.ended_us IS NOT NULL
+        BEGIN SELECT raise(ABORT, 'a finished challenge test never changes'); END""",
+    """CREATE TRIGGER challenge_no_delete BEFORE DELETE ON challenge
+        BEGIN SELECT raise(ABORT, 'challenge tests are kept for ever'); END""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_RECORDS, _IMAGES, _LINE, _REVIEWS, _CHALLENGES)
 
 
 def version_of(db: sqlite3.Connection) -> int:

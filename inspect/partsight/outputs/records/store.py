@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-from partsight.domain.errors import RecordsUnavailable
+from partsight.domain.errors import RecordsError, RecordsUnavailable
 from partsight.domain.inspection import Inspection
 from partsight.domain.trigger import Trigger
-from partsight.domain.verdict import Action, Result
-from partsight.outputs.records import audit, opening, outbox, recovery, rows
-from partsight.outputs.records.audit import AuditHead, AuditRow
+from partsight.domain.verdict import Result
+from partsight.outputs.records import opening, outbox, recovery, reviews, rows
+from partsight.outputs.records.challenges import SqliteChallenges
 from partsight.outputs.records.database import Database, Durability, counter, set_counter
 from partsight.outputs.records.folder import Ballast, FolderLock, Numbers
 from partsight.outputs.records.health import RecordsHealth, health_of
+from partsight.outputs.records.judgements import Judgements
 from partsight.outputs.records.latch import Latch, latch_files, read_latch, to_us
-from partsight.outputs.records.outbox import OutboxRow
-from partsight.outputs.records.recovery import recorded_action
+from partsight.outputs.records.outgoing import Outgoing
+from partsight.outputs.records.recovery import Recorded
+from partsight.outputs.records.trail import AuditTrail
 from partsight.wire import LineContext
 
 BALLAST_BYTES = 32 << 20
@@ -42,6 +42,11 @@ class SqliteRecords:
     on_outbox: called after each new row of the outgoing stream, in the writer's thread: it must return at once and
         never raise.
     context: batch, order and clock that the next record names; called for each one, likewise.
+    review_share: of good parts whose images are kept, 0..1, so many are put into the review queue.
+    challenges: the challenge tests.
+    audit, take_in_audit, audit_head: of the audit trail, see `AuditTrail`.
+    review, undo_review, mark_reviewed, reviewed: what people say of parts, see `Judgements`.
+    append_event, read_outbox, outbox_bounds, set_consumers, consumers, ack, acked: see `Outgoing`.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class SqliteRecords:
         self.recovered: tuple[Inspection, ...] = ()
         self.on_outbox: Callable[[], None] | None = None
         self.context: Callable[[], LineContext] = LineContext
+        self.review_share = 0.0
         self._station = station
         self._folder_lock = lock
         self._block = block
@@ -70,11 +76,25 @@ class SqliteRecords:
         self._ballast = ballast
         self._numbers = Numbers(folder)
         self._db = database
-        self._audit_lock = threading.Lock()
+        self.challenges = SqliteChallenges(database, station, self._tell)
+        self._trail = AuditTrail(folder, database)
+        self.audit, self.take_in_audit, self.audit_head = self._trail.append, self._trail.take_in, self._trail.head
+        self._judgements = Judgements(database, station, lambda: self.epoch, self._tell)
+        self.review, self.undo_review = self._judgements.review, self._judgements.undo
+        self.mark_reviewed, self.reviewed = self._judgements.mark, self._judgements.marked
+        outgoing = Outgoing(database, station, lambda: self.epoch, self._tell)
+        self.append_event, self.read_outbox, self.outbox_bounds = outgoing.append_event, outgoing.read, outgoing.bounds
+        self.set_consumers, self.consumers = outgoing.set_consumers, outgoing.consumers
+        self.ack, self.acked = outgoing.ack, outgoing.acked
         self._next = self._limit = 0
         self._copied = (0, 0)
         self._closed = False
         self._latch: Latch
+
+    @property
+    def review_waiting(self) -> int:
+        """Parts that wait for a person, as of the last second."""
+        return self._judgements.waiting
 
     @classmethod
     def open(
@@ -156,11 +176,12 @@ class SqliteRecords:
         def first(db: sqlite3.Connection) -> tuple[Inspection, ...]:
             set_counter(db, "epoch", self.epoch)
             outbox.skip_to(db, seq)
-            closed = tuple(recovery.closed(e) for s, e in sorted(latched.items()) if recorded_action(db, s) is None)
+            unrecorded = [e for s, e in sorted(latched.items()) if recovery.recorded(db, s) is Recorded.NOTHING]
+            closed = tuple(map(recovery.closed, unrecorded))
             overruled = [
                 recovery.overruled(db, e)
                 for s, e in latched.items()
-                if e.code and recorded_action(db, s) is Action.PASS
+                if e.code and recovery.recorded(db, s) is Recorded.PASS
             ]
             for inspection in closed:
                 self._write(db, inspection)
@@ -170,7 +191,7 @@ class SqliteRecords:
 
         self.recovered = db.transact(db.sure, first)
         self._extend(self._block)
-        self._check_audit()
+        self._trail.check()
         self._copy_numbers()
         db.measure()
         try:
@@ -211,14 +232,15 @@ class SqliteRecords:
 
         A sequence that has its record keeps it: a second commit changes nothing and is counted in
         `health().duplicates`, so that a caller may repeat a commit whose outcome it does not know. One thing is
-        replaced: a pass that never left, because the deadline had rejected its part, by that INVALID verdict.
+        replaced: a pass that never left, because the deadline had rejected its part, by that INVALID verdict; of a
+        part in BYPASS any verdict is a pass.
         """
-        sequence, passed = inspection.trigger.sequence, inspection.verdict.action is Action.PASS
+        sequence, passed = inspection.trigger.sequence, recovery.may_leave(inspection)
 
         def record(db: sqlite3.Connection) -> bool:
-            before = recorded_action(db, sequence)
-            overrules = before is Action.PASS and inspection.verdict.result is Result.INVALID
-            if before is not None and not overrules:
+            there = recovery.recorded(db, sequence)
+            overrules = there is Recorded.PASS and inspection.verdict.result is Result.INVALID
+            if there is not Recorded.NOTHING and not overrules:
                 return False
             self._write(db, inspection, instead=overrules)
             return True
@@ -227,9 +249,9 @@ class SqliteRecords:
             fresh = self._db.transact(self._db.fast, record)
             self._db.state.commits += fresh
             self._db.state.duplicates += not fresh
-            if self._db.state.disk_full:
-                with suppress(sqlite3.Error):  # the record is there; the next one says what is wrong
-                    self._db.checkpoint(CHECKPOINT_COMMITS)
+        if self._db.state.disk_full:
+            with suppress(sqlite3.Error):  # the record is there; the next one says what is wrong
+                self._db.checkpoint(CHECKPOINT_COMMITS)
         # The record is there; should this fail, the next start asks the database.
         with suppress(RecordsUnavailable):
             self._latch.done(sequence, passed=passed)
@@ -241,86 +263,6 @@ class SqliteRecords:
         with self._db.lock:
             self._db.transact(self._db.fast, lambda db: set_counter(db, "rehearsals", counter(db, "rehearsals") + 1))
 
-    # The outgoing stream
-
-    def append_event(self, kind: str, data: Mapping[str, Any], at: datetime) -> int:
-        """One event in the outgoing stream, durably; its seq. For slow threads: it waits for the disk.
-
-        Raises RecordsUnavailable, and RecordsError where `data` is not plain JSON.
-        """
-
-        def put(db: sqlite3.Connection) -> int:
-            return outbox.put_event(db, kind, data, at=at, station=self._station, epoch=self.epoch)
-
-        with self._db.lock:
-            seq = self._db.transact(self._db.sure, put)
-            self._db.state.commits += 1
-        self._tell()
-        return seq
-
-    def read_outbox(self, after_seq: int, limit: int) -> list[OutboxRow]:
-        """Rows above `after_seq`, in order, at most `limit`; waits for no writer. Raises RecordsUnavailable."""
-        return self._db.outbox.rows(after_seq, limit)
-
-    def outbox_bounds(self) -> tuple[int, int]:
-        """(first, last) seq that are there, (n + 1, n) where none is. Raises RecordsUnavailable."""
-        return self._db.outbox.bounds()
-
-    def set_consumers(self, names: Iterable[str]) -> None:
-        """Whom rows are kept for until they have acknowledged; who is not named is forgotten. Raises ValueError."""
-        wanted = tuple(names)
-        for name in wanted:
-            outbox.check_consumer(name)
-        with self._db.lock:
-            self._db.transact(self._db.sure, lambda db: outbox.set_consumers(db, wanted, _now()))
-
-    def consumers(self) -> dict[str, int]:
-        """Whom rows are kept for, with what each has acknowledged. Raises RecordsUnavailable."""
-        return self._db.outbox.consumers()
-
-    def ack(self, consumer: str, seq: int) -> None:
-        """This consumer has stored every row up to `seq`; a lower one than before changes nothing.
-
-        Raises ValueError where that row was never written or the name is none, and RecordsUnavailable.
-        """
-        outbox.check_consumer(consumer)
-        if not 0 <= seq <= outbox.MAX_SEQ:
-            raise ValueError(f"consumer {consumer} acknowledged {seq}, which is no number of a record")
-        with self._db.lock:
-            # Not flushed: an acknowledgement that a power loss takes is only a repeat.
-            last = self._db.transact(self._db.slow, lambda db: outbox.note_ack(db, consumer, seq, _now()))
-        if seq > last:
-            raise ValueError(
-                f"consumer {consumer} acknowledged {seq}, but the newest record is {last}: it has the records of "
-                "another station, or this station lost its database"
-            )
-
-    def acked(self, consumer: str) -> int:
-        """What this consumer has acknowledged, 0 for nothing. Raises RecordsUnavailable."""
-        return self._db.outbox.acked(consumer)
-
-    # The audit trail
-
-    def audit(self, who: str, source: str, what: str, before: object = None, after: object = None) -> AuditRow:
-        """One row at the end of the trail, durably. For slow threads. Too long texts are cut.
-
-        before, after: what JSON can say; anything else as its text. Raises RecordsError.
-        """
-        # A lock of its own around row and file, so that the file's flush does not hold up the line's commits.
-        with self._audit_lock:
-            with self._db.lock:
-                row = self._db.transact(
-                    self._db.sure, lambda db: audit.append(db, who, source, what, before=before, after=after)
-                )
-                self._db.state.commits += 1
-            self._write_head(AuditHead(row.n, row.hash))
-        return row
-
-    def audit_head(self) -> AuditHead:
-        """Number and hash of the newest row: the digest to send away. Raises RecordsUnavailable."""
-        with self._db.lock:
-            return self._db.transact(self._db.slow, audit.head_of)
-
     # Beside the port
 
     def attach_images(self, sequence: int, paths: tuple[str, ...]) -> None:
@@ -329,21 +271,11 @@ class SqliteRecords:
         def attach(db: sqlite3.Connection) -> None:
             db.execute("DELETE FROM image WHERE sequence = ?", (sequence,))
             rows.write_images(db, sequence, paths)
+            if paths:
+                reviews.queue_sample(db, sequence, self.review_share)
 
         with self._db.lock:
             self._db.transact(self._db.slow, attach)
-
-    def mark_reviewed(self, sequence: int, at: datetime) -> None:
-        """A person has looked at this part: its images are the last to go. Raises RecordsError."""
-        statement = "INSERT OR IGNORE INTO reviewed VALUES (?, ?)"
-        with self._db.lock:
-            self._db.transact(self._db.sure, lambda db: db.execute(statement, (sequence, to_us(at))))
-
-    def reviewed(self) -> frozenset[int]:
-        """Sequences that a person has looked at. Raises RecordsError."""
-        with self._db.lock:
-            found = self._db.transact(self._db.slow, lambda db: db.execute("SELECT sequence FROM reviewed").fetchall())
-        return frozenset(int(s) for (s,) in found)
 
     def maintain(self) -> None:
         """Everything that the fast lane must not wait for: call it from a slow thread, about once a second.
@@ -355,12 +287,14 @@ class SqliteRecords:
             if self._limit - self._next < self._block / 2:
                 self._extend(self._block)
         self._copy_numbers()
+        self.challenges.write_waiting(self.epoch)
         try:
             self._latch.rotate()
             self._db.checkpoint(CHECKPOINT_COMMITS)
             if self._keep is not None:
                 self._prune(_now() - self._keep)
             self._db.measure()
+            self._judgements.count_waiting()
             if self._ballast.restore():
                 self._db.state.disk_full = False
         except (sqlite3.Error, OSError) as problem:
@@ -387,6 +321,9 @@ class SqliteRecords:
         with self._db.lock:
             if self._closed:
                 return
+        with suppress(RecordsError):  # a test whose end is not written counts as failed at the next start
+            self.challenges.write_waiting(self.epoch)
+        with self._db.lock:
             self._closed = True
             self._latch.close()
             self._db.close()
@@ -438,22 +375,6 @@ class SqliteRecords:
         try:
             self._numbers.write(limit - 1, self.epoch, seq)
             self._copied = (limit, seq)
-        except OSError as problem:
-            self._db.state.last_error = opening.explain(problem, self.folder)
-
-    def _check_audit(self) -> None:
-        """A trail that does not fit its head says so for ever, in its next row; a new head would hide it."""
-        db = self._db
-        mismatch = audit.head_mismatch(db.sure, audit.read_head(self.folder))
-        if mismatch:
-            db.transact(db.sure, lambda db: audit.append(db, "partsight", "records", audit.BROKEN, after=mismatch))
-        head = audit.head_of(db.sure)
-        if head.n:
-            self._write_head(head)
-
-    def _write_head(self, head: AuditHead) -> None:
-        try:
-            audit.write_head(self.folder, head)
         except OSError as problem:
             self._db.state.last_error = opening.explain(problem, self.folder)
 

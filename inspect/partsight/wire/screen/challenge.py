@@ -29,7 +29,8 @@ class Kit(Request):
 class ChallengeStep(Answer):
     """One part of a test that runs or has run. result: None until it was judged; right: None until then.
 
-    confirmed: the person has said that this part was in the machine and that the ejector did what it should.
+    confirmed: the person has said that this part was in the machine and that the ejector did what it should; remark is
+    what was said. reason: why the verdict is so, or why the part must be shown again.
     """
 
     part: KitPart
@@ -38,10 +39,16 @@ class ChallengeStep(Answer):
     reason: str = ""
     right: bool | None = None
     confirmed: bool = False
+    remark: str = ""
 
 
 class ChallengeReport(Answer):
-    """A finished test. why: shift, change, due, or in words. suspects: parts since the last passed test."""
+    """A finished test. why: shift, change, due, or in words. An aborted one has failed where a wrong verdict was seen.
+
+    guided: a person went through the kit; else the line sent the parts in a row. note: who aborted it, or what has.
+    suspects: parts that left as good between the last passed test and this one, counted up to 100,000 and only where
+    it failed.
+    """
 
     number: int
     began: Time
@@ -49,7 +56,10 @@ class ChallengeReport(Answer):
     who: str
     why: str
     passed: bool
+    failed: bool = False
     aborted: bool = False
+    guided: bool = True
+    note: str = ""
     recipe: str
     model: str
     steps: tuple[ChallengeStep, ...]
@@ -58,13 +68,19 @@ class ChallengeReport(Answer):
 
 
 class ChallengeState(Answer):
-    """due: why a test is asked for now, "" where none is. failed: Ready stays 0 until a test has passed.
+    """due: why a test is asked for now (shift, change, due: no reject for long), "" where none is. failed: Ready stays
+    0 until a test has passed. required: it is 0 while one is due, too.
 
-    running: the steps of the test under way, with `current` the index of the part to show now.
+    running: the steps of the test under way, with `current` the index of the part to show now (None where the line
+    sends them in a row). call: parts come by themselves here, so `POST /challenge/trigger` says when the part lies
+    there; else its trigger may come from the PLC too. waiting_for: "part" until its trigger, "" while it is judged,
+    then "confirmation".
     """
 
     due: str = ""
     failed: bool = False
+    required: bool = False
+    call: bool = False
     kit: tuple[KitPart, ...] = ()
     running: tuple[ChallengeStep, ...] = ()
     current: int | None = None

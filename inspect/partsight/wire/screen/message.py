@@ -15,7 +15,15 @@ API_VERSION = 1
 """Of paths (`/api/v1`) and types; a screen of another version says so instead of guessing."""
 MAX_SEQUENCE = 2**63 - 1
 
-Time = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(timezone.utc))]
+
+def _utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(timezone.utc)
+    except OverflowError:
+        raise ValueError("the time is before the year 1 or after the year 9999 in UTC") from None
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_utc)]
 """RFC 3339 with a zone; UTC here."""
 Sequence = Annotated[int, Field(ge=0, le=MAX_SEQUENCE)]
 Box = tuple[float, float, float, float]

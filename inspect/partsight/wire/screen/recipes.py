@@ -49,9 +49,12 @@ class RecipeSave(RecipeSettings):
 
 
 class RecipeRestore(Request):
-    """Bring an earlier version back, as a new one."""
+    """Bring an earlier version back, as a new one. sha256: which, where the list has several of this revision (a file
+    that was changed by hand); "" for the one that was first.
+    """
 
     revision: Annotated[int, Field(ge=1)]
+    sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     remark: Annotated[str, Field(max_length=256)] = ""
 
 
@@ -116,6 +119,13 @@ class RecipeDetail(RecipeRow):
     floor: float = Field(
         default=0.0, description="scores under this were never stored: no threshold below can be tried"
     )
+
+
+class RecipeSaved(RecipeDetail):
+    """A new version is there. selected: it judges from now on. text: why it does not, though the one before did."""
+
+    selected: bool = False
+    text: str = ""
 
 
 class ModelRow(Answer):

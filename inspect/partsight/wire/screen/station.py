@@ -47,6 +47,13 @@ class FaultNote(Answer):
     code: int = 0
 
 
+class FaultBoard(Answer):
+    """What stands, and what is over since the daemon has started; the newest first."""
+
+    standing: tuple[FaultNote, ...] = ()
+    over: tuple[FaultNote, ...] = ()
+
+
 class CameraNote(Answer):
     """state: opening, streaming, armed, stalled, backoff, ended, fault or stopped."""
 
@@ -126,6 +133,7 @@ class StationNote(Answer):
     challenge: ChallengeState | None = None
     bypass_since: Time | None = None
     review_waiting: int = Field(default=0, ge=0, description="parts in the review queue")
+    shift_starts: tuple[str, ...] = Field(default=(), description="of the line, as HH:MM of the station's local time")
 
 
 class About(Answer):

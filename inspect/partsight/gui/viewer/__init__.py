@@ -1,0 +1,1 @@
+"""Kept pictures of a part: loaded in the background, with zoom, pan and boxes."""
