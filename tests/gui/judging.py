@@ -1,4 +1,4 @@
-"""A real station for the pages that show judged parts: every third part or so is in doubt, the good ones are sampled."""
+"""A real station for the pages that show judged parts: every third or so is in doubt, the good ones are sampled."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtWidgets import QApplication
-from tests.api.conftest import CALLED, PICTURED, Served, wait_until_it_serves
-from tests.gui.conftest import Screen
-from tests.gui.test_shell import log_in
-from tests.station.kill_run import NO_STOPS, ROOT, SIDE, model_bytes, write_station
+from tests.api.conftest import CALLED, Served, wait_until_it_serves
+from tests.station.kill_run import NO_STOPS, ROOT, SIDE, SIMULATED, model_bytes, write_station
 from tests.station.kill_run import station as run_station
 
 from partsight.domain.verdict import Result
@@ -26,10 +25,11 @@ from partsight.wire.screen.people import Role
 
 CONFIGS = ROOT / "configs"
 CLASSES = ("scratch", "missing hole", "short")
+SQUARE = SIMULATED.replace("width = 128\nheight = 128", "width = 320\nheight = 320")
 BAND = """
 [defaults]
 threshold = {threshold}
-review = 0.3
+review = 0.45
 """
 
 
@@ -55,8 +55,8 @@ def write_bundle(folder: Path) -> None:
 
 
 @contextmanager
-def judging(folder: Path, *, threshold: float = 1.0, camera: str = PICTURED) -> Iterator[Served]:
-    """A station that judges when asked to. threshold: what scores less is REVIEW (from 0.3), more is NG."""
+def judging(folder: Path, *, threshold: float = 1.0, camera: str = SQUARE) -> Iterator[Served]:
+    """A station that judges when asked to. threshold: what scores less is REVIEW (from 0.45), more is NG."""
     write_bundle(folder / "bundle")
     port = free_port()
     config = write_station(folder, camera=camera, trigger=CALLED, images="ok_share = 1.0\nkeep_free_mb = 1")
@@ -96,10 +96,14 @@ class Hand:
     def __init__(self, served: Served) -> None:
         self.served = served
         self.tokens = {role: served.add_user(role.value, role) for role in reversed(Role)}
+        self._open = ExitStack()
+        self._clients = {role: self._open.enter_context(served.http(token)) for role, token in self.tokens.items()}
+
+    def close(self) -> None:
+        self._open.close()
 
     def ask(self, method: str, path: str, role: Role = Role.ENGINEER, **options: Any) -> Any:
-        with self.served.http(self.tokens[role]) as client:
-            answer = client.request(method, f"/api/v1/{path}", **options)
+        answer = self._clients[role].request(method, f"/api/v1/{path}", **options)
         assert answer.status_code < 400, answer.text
         return answer
 
@@ -107,9 +111,12 @@ class Hand:
         """So many parts, one after the other, with their pictures kept; oldest first."""
         for number in range(1, count + 1):
             self.ask("POST", "commands/trigger", json={"part_id": f"{name}{number:03d}"})
-            until(lambda number=number: len(self.rows(name)) == number)
+            until(partial(self._are, name, number))
         until(lambda: all(row.images or row.result is Result.INVALID for row in self.rows(name)))
         return self.rows(name)
+
+    def _are(self, name: str, count: int) -> bool:
+        return len(self.rows(name)) == count
 
     def rows(self, name: str = "") -> list[PartRow]:
         """Of the parts whose name begins so, oldest first."""
@@ -142,4 +149,4 @@ def until(condition: Callable[[], bool], limit_s: float = 20.0) -> None:
         time.sleep(0.01)
 
 
-__all__ = ["CLASSES", "Hand", "judging", "log_in", "until", "Screen"]
+__all__ = ["CLASSES", "Hand", "demonstrating", "judging", "until"]

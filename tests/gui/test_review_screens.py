@@ -1,4 +1,4 @@
-"""Pictures of the gallery and the review for people to look at: real boards, real model, each size, theme and language."""
+"""Pictures of the gallery and the review for people to look at: real model, each size, theme and language."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hand]:
         review = {"judgement": "right", "is_ok": False, "remark": "as seen under the lens"}
         hand.ask("PUT", f"records/{first.sequence}/review", json=review)
         yield hand
+        hand.close()
 
 
 @pytest.mark.parametrize(("size", "theme", "language"), LOOKS)
@@ -62,9 +63,11 @@ def test_review_for_people_to_look_at(
 ) -> None:
     screen = open_screen(demo.served.url, size, theme, language)
     log_in(screen, qtbot, "operator")
-    screen.window.open_page("review", next(row.sequence for row in demo.rows("PCB-47") if row.result is Result.NG))
+    wanted = next(row.sequence for row in demo.rows("PCB-47") if row.result is Result.REVIEW)
+    screen.window.open_page("review", wanted)
     page = screen.window.page("review")
     assert isinstance(page, ReviewPage)
+    qtbot.waitUntil(lambda: page.viewer.part is not None and page.viewer.part.sequence == wanted, timeout=10_000)
     qtbot.waitUntil(lambda: page.editor.has_picture() and bool(page.panel.class_buttons), timeout=10_000)
     draft = page.desk.draft()
     assert draft is not None

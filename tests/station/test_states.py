@@ -368,7 +368,7 @@ def test_a_part_that_was_in_flight_before_a_test_is_no_part_of_it(tmp_path: Path
 
 
 def test_rule_1_an_ng_part_that_bypass_let_pass_and_the_deadline_overruled_is_invalid_in_the_record_too(
-    tmp_path: Path, wait_until: Any
+    tmp_path: Path, wait_until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records = SqliteRecords.open(tmp_path, busy_timeout_s=0.2, ballast_bytes=0)
     commit = records.commit
@@ -379,7 +379,7 @@ def test_rule_1_an_ng_part_that_bypass_let_pass_and_the_deadline_overruled_is_in
         if not waited:  # the deadline comes between the record and the verdict
             waited.append(wait_until(lambda: bool(it.seen.of(inspection.trigger.sequence))))
 
-    records.commit = late  # type: ignore[method-assign] - a disk that is slow at exactly this moment
+    monkeypatch.setattr(records, "commit", late)  # a disk that is slow at exactly this moment
     defect = ToldDetector(lambda _: boxes((1, 1, 9, 9, 0.9, 0)))
     with line(tmp_path, records=records, detector=defect, deadline_ms=300.0) as it:
         it.station.command(Bypass(ME, on=True))

@@ -190,7 +190,9 @@ def test_an_earlier_version_comes_back_with_the_picture_that_it_had(tmp_path: Pa
     again = saver.restore("board", 5, By("eve"))
     (old,), (new,) = first.recipe.pictures.values(), again.recipe.pictures.values()
     assert np.array_equal(old, new)
-    assert cv2.imread(str(shipped.own / "parts" / "whole.png"), 0)[0, 0] == 200, "and the other's is as it was"
+    others = cv2.imread(str(shipped.own / "parts" / "whole.png"), 0)
+    assert others is not None
+    assert others[0, 0] == 200, "and the other's is as it was"
 
 
 def test_a_station_that_runs_a_shipped_configuration_cannot_save(tmp_path: Path, shipped: Shelf) -> None:

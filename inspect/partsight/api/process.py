@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+
+import structlog
 
 NICENESS = 5
 TERM_S = 3.0
@@ -27,8 +30,12 @@ Launch = Callable[[int, int], "subprocess.Popen[bytes]"]
 
 
 def launch(link_fd: int, frames_fd: int) -> subprocess.Popen[bytes]:
-    """`python -m partsight.api` with both file descriptors. Its stdout is our stderr: ours may be for a script."""
-    return start([sys.executable, "-m", "partsight.api"], link_fd, frames_fd)
+    """`python -m partsight.api` with both file descriptors. Its stdout is our stderr: ours may be for a script.
+
+    It is as quiet as this process: its lines would go through the demo's table.
+    """
+    quiet = [] if structlog.get_logger().is_enabled_for(logging.INFO) else ["--quiet"]
+    return start([sys.executable, "-m", "partsight.api", *quiet], link_fd, frames_fd)
 
 
 def start(command: list[str], link_fd: int, frames_fd: int) -> subprocess.Popen[bytes]:

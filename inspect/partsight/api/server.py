@@ -43,9 +43,9 @@ MAX_FRAME = 64 << 10
 """Bytes of a WebSocket message that is read at all; over 4 KiB it is answered as too long."""
 
 
-def serve(link_fd: int, frames_fd: int, *, verbose: bool = False) -> int:
+def serve(link_fd: int, frames_fd: int, *, verbose: bool = False, quiet: bool = False) -> int:
     """Until SIGTERM or the daemon's end. The exit status."""
-    _set_up_logs(verbose=verbose)
+    _set_up_logs(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
     try:
         return asyncio.run(_serve(link_fd, frames_fd))
     except ConfigError as error:
@@ -147,7 +147,7 @@ def _config(app: Any, settings: ApiSettings) -> uvicorn.Config:
 # --- logs -------------------------------------------------------------------------------------------
 
 
-def _set_up_logs(*, verbose: bool) -> None:
+def _set_up_logs(level: int) -> None:
     """JSON lines on stderr, which is the daemon's; also what libraries have to say, from warnings up."""
     structlog.configure(
         processors=[
@@ -156,7 +156,7 @@ def _set_up_logs(*, verbose: bool) -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
     root = logging.getLogger()

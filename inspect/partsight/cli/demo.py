@@ -1,4 +1,4 @@
-"""`partsight demo`: the simulated line with the real model, live in the terminal."""
+"""`partsight demo`: the simulated line with the real model, live in the terminal and on the screen."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 
 from partsight.cli.demo_line import DemoLine, Protocol
+from partsight.cli.demo_screen import DemoScreen, make_login, with_free_port
 from partsight.cli.logs import set_up_logs
 from partsight.cli.tables import account_as_dict, live_view, summary_view
 from partsight.daemon.line import Line
@@ -37,14 +38,23 @@ def demo(
     data: Annotated[Path, typer.Option(help="Folder for records and images.")] = Path("demo-data"),
     mqtt: Annotated[bool, typer.Option(help="With a broker and a line controller that opens the gate.")] = True,
     protocol: Annotated[Protocol, typer.Option(help="Of MQTT.")] = "3.1.1",
+    screen: Annotated[
+        bool | None,
+        typer.Option("--screen/--no-screen", help="Open the operator's screen; by default where there is a display."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="No table; one JSON object at the end.")] = False,
     verbose: Annotated[bool, typer.Option(help="Log everything.")] = False,
 ) -> None:
     """Run a simulated line with the real model: parts, verdicts, reasons, latency, and truth beside verdict."""
     set_up_logs(verbose=verbose, quiet=True)
-    site, data = _site(data), data.resolve()
-    console = Console(highlight=False)
+    site, data = with_free_port(_site(data)), data.resolve()
+    console = Console(highlight=False, stderr=as_json)
     with ExitStack() as stack:
+        # A script that wants JSON wants no window, unless it says so.
+        window = stack.enter_context(DemoScreen(site, console, False if as_json and screen is None else screen))
+        if not as_json:
+            # A password is for the person at this terminal, never for a file or a pipe.
+            window.introduce(make_login(data) if console.is_terminal else None)
         belt = _belt(stack, data, protocol, parts) if mqtt else None
         if belt is not None:
             site = belt.site(site)
@@ -53,6 +63,7 @@ def demo(
         def each_loop(line: Line) -> None:
             if belt is not None:
                 belt.start()
+            window.look(line)
             show(line)
 
         ended = (lambda _: belt.finished) if belt is not None else verdicts_given(parts)
@@ -75,6 +86,9 @@ def _site(data: Path) -> Site:
         if (place / "demo.toml").is_file():
             site = load_site(place / "demo.toml")
             station = site.config.station.model_copy(update={"data": data.resolve()})
+            assert site.api is not None
+            if mistakes := site.api.problems(data.resolve(), str(site.file)):
+                raise ConfigError(mistakes)
             return replace(site, config=site.config.model_copy(update={"station": station}))
     places = ", ".join(map(str, configuration_places()))
     raise ConfigError([Mistake("demo.toml", "", f"is not in {places}", "install partsight again")])

@@ -15,6 +15,8 @@ from partsight.daemon.site import load_site
 from partsight.domain.errors import ConfigError, Mistake
 from partsight.domain.trigger import TriggerKind
 
+API_PORT = 8787
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -53,7 +55,7 @@ def station_text(plan: Plan) -> str:
     cameras = tomlkit.aot()
     cameras.append(_camera(plan))
     document.add("cameras", cameras)
-    for name, table in (("trigger", _trigger(plan)), ("images", _images())):
+    for name, table in (("trigger", _trigger(plan)), ("images", _images()), ("api", _api())):
         document.add(tomlkit.nl())
         document.add(name, table)
     return tomlkit.dumps(document)
@@ -109,6 +111,19 @@ def _images() -> tomlkit.items.Table:
     table.add("budget_mb", 2000)
     table.add("keep_free_mb", 500)
     table.add("ok_share", 0.01)
+    return table
+
+
+def _api() -> tomlkit.items.Table:
+    table = tomlkit.table()
+    table.add(
+        tomlkit.comment("The screen (`partsight gui`) and the wallboard in a browser. Without this table: neither.")
+    )
+    table.add(
+        tomlkit.comment("Without users one may look and acknowledge: partsight users add NAME --role administrator")
+    )
+    table.add("host", tomlkit.item("127.0.0.1").comment("this machine only; any other address needs TLS and users"))
+    table.add("port", tomlkit.item(API_PORT).comment("two stations on one machine need two ports"))
     return table
 
 

@@ -116,7 +116,11 @@ class Http:
                 result, refusal = None, error
             done(result, refusal)
 
-        call.future = self._pool.submit(run)
+        try:
+            call.future = self._pool.submit(run)
+        except RuntimeError:
+            # Closed: the screen ends, and a timer of a page was quicker. Nobody waits for an answer any more.
+            call.cancelled = True
 
     def close(self) -> None:
         """What still waits is dropped; what is under way ends by its time-out at the latest."""

@@ -237,6 +237,7 @@ QPushButton:hover, QToolButton:hover, QComboBox:hover {{ border-color: {c.accent
 QPushButton:pressed, QToolButton:pressed {{ background: {c.border}; }}
 QPushButton:checked {{ background: {_mixed(c.accent, c.panel, 0.25)}; border-color: {c.accent}; }}
 QPushButton:disabled, QToolButton:disabled {{ color: {c.neutral}; background: {c.panel}; }}
+QPushButton[touch="big"] {{ min-height: {px(72)}px; font-size: {px(17)}px; }}
 QPushButton[kind="primary"] {{ background: {c.accent}; color: {c.on_accent}; border-color: {c.accent}; }}
 QPushButton[kind="primary"]:hover {{ background: {_mixed(c.accent, c.text, 0.85)}; }}
 QPushButton[kind="danger"] {{ background: {_mixed(c.ng, c.panel, 0.16)}; color: {c.ng}; border-color: {c.ng}; }}
@@ -265,6 +266,9 @@ QMenu::item {{ padding: {px(12)}px {px(22)}px; }}
 QMenu::item:selected {{ background: {c.accent}; color: {c.on_accent}; }}
 QCheckBox, QRadioButton {{ min-height: {px(TOUCH_PX)}px; spacing: {px(10)}px; background: transparent; }}
 QCheckBox::indicator, QRadioButton::indicator {{ width: {px(22)}px; height: {px(22)}px; }}
+QCheckBox::indicator:unchecked {{
+    border: {px(2)}px solid {c.muted}; border-radius: {px(4)}px; width: {px(18)}px; height: {px(18)}px;
+}}
 QSlider {{ min-height: {px(TOUCH_PX)}px; background: transparent; }}
 QSlider::groove:horizontal {{ height: {px(6)}px; background: {c.border}; border-radius: {px(3)}px; }}
 QSlider::sub-page:horizontal {{ background: {c.accent}; border-radius: {px(3)}px; }}

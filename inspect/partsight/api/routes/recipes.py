@@ -49,7 +49,7 @@ async def recipes(request: Request, who: Viewer) -> list[RecipeRow]:
 
 
 @router.get("/{name}")
-async def recipe(request: Request, who: Viewer, name: Name) -> RecipeDetail:
+async def recipe_detail(request: Request, who: Viewer, name: Name) -> RecipeDetail:
     """One with its thresholds, regions and versions."""
     active = request.app.state.hub.status.recipe
     return await _of_files(request, lambda library: _there(library, name).detail(name, active))

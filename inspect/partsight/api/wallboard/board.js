@@ -1,6 +1,6 @@
 // Everything on the board but the pictures. It changes elements that are there, and makes none.
 
-import { clock, count, day, decimal, lasting, reason, say, share, words } from "./words.js";
+import { clock, count, day, duration, lasting, reason, say, share, words } from "./words.js";
 
 const KEPT = 12;
 const FAULT_MS = 6000;
@@ -39,7 +39,7 @@ export class Board {
     this.part = null; // the one whose verdict is shown
     this.next = null; // the worst that came while it must stand
     this.shownAt = -HOLD_MS;
-    this.newest = -1;
+    this.latest = null; // the one that came last
     this.recent = []; // [{ sequence, result }], the oldest first
     this.card = find("#verdict");
     this.word = find("#verdict strong");
@@ -76,15 +76,15 @@ export class Board {
     this.show();
   }
 
-  /** A part with its verdict, as an event or a record has it. */
-  take(part) {
+  /** A part with its verdict. told: by a record, of before; else by an event, now. */
+  take(part, told = false) {
     if (this.recent.some((one) => one.sequence === part.sequence)) return;
     this.recent.push({ sequence: part.sequence, result: part.result });
     this.recent.sort((a, b) => a.sequence - b.sequence);
     this.recent.splice(0, this.recent.length - KEPT);
     this.showRecent();
-    if (part.sequence < this.newest) return;
-    this.newest = part.sequence;
+    if (told && this.latest !== null && part.sequence < this.latest.sequence) return;
+    this.latest = part;
     // What changes faster than people can see it may hurt them; so a verdict stands for a while, and what comes
     // meanwhile takes its place by its weight: a reject is never passed over for a good part.
     if (this.next === null || RANK[part.result] >= RANK[this.next.result]) this.next = part;
@@ -94,8 +94,7 @@ export class Board {
   /** Another station, or another run of the numbers: nothing of it is known yet. */
   forget() {
     this.recent = [];
-    this.part = this.next = null;
-    this.newest = -1;
+    this.part = this.next = this.latest = null;
     this.showRecent();
     this.show();
   }
@@ -114,7 +113,7 @@ export class Board {
   advance(now) {
     if (this.next === null || now - this.shownAt < HOLD_MS) return;
     this.part = this.next;
-    this.next = null;
+    this.next = this.part === this.latest ? null : this.latest;
     this.shownAt = now;
     this.showVerdict();
     if (!this.calm.matches) this.pop.play();
@@ -171,14 +170,13 @@ export class Board {
   showNumbers(status) {
     const { counters, latency_ms: latency } = status;
     for (const name of ["ok", "ng", "review", "invalid"]) number(find(`[data-count=${name}] dd`), count(counters[name]));
-    const ms = (value) => (value === null ? "–" : `${value < 100 ? decimal(value) : count(value)} ${words.ms}`);
     const figures = {
       yield: share(status.yield_share),
       rate: count(status.rate_per_min),
       triggers: count(counters.triggers),
       flight: count(counters.in_flight),
-      p50: ms(latency.p50),
-      p99: ms(latency.p99),
+      p50: duration(latency.p50),
+      p99: duration(latency.p99),
     };
     for (const [name, text] of Object.entries(figures)) number(find(`[data-figure=${name}] dd`), text);
   }

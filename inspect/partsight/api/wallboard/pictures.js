@@ -82,7 +82,9 @@ class Tile {
     if (judged) {
       this.part.querySelector("use").setAttribute("href", `#${header.result.toLowerCase()}`);
       this.part.dataset.result = header.result;
-      this.part.lastChild.textContent = header.part_id || `#${header.sequence}`;
+      const name = header.part_id || `#${header.sequence}`;
+      const long = name.length > 10 && this.box.clientWidth < document.body.clientWidth / 3;
+      this.part.lastChild.textContent = long ? `…${name.slice(-8)}` : name; // what differs stands at the end
     }
     this.box.dataset.sequence = judged ? String(header.sequence) : "";
     const good = this.state === "" || GOOD.includes(this.state);

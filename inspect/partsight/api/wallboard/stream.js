@@ -22,6 +22,7 @@ export class Stream {
     this.heardAt = performance.now();
     this.everLive = false;
     this.socket = null;
+    this.welcomed = false;
     this.delay = FIRST_DELAY_MS;
     this.timer = 0;
     this.watch = "";
@@ -38,6 +39,7 @@ export class Stream {
     const token = this.token();
     socket.binaryType = "arraybuffer";
     this.socket = socket;
+    this.welcomed = false;
     this.problem = null;
     this.openedAt = performance.now();
     socket.onopen = () => socket.send(JSON.stringify({ type: "hello", token }));
@@ -48,7 +50,7 @@ export class Stream {
   /** Which pictures are wanted, now and after each new connection. */
   want(wish) {
     this.watch = JSON.stringify(wish);
-    if (this.link === "live") this.socket.send(this.watch);
+    if (this.welcomed) this.socket.send(this.watch);
   }
 
   /** No connection until `open`. */
@@ -58,6 +60,7 @@ export class Stream {
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
     this.socket = null;
+    this.welcomed = false;
   }
 
   take(data) {
@@ -84,6 +87,7 @@ export class Stream {
     }
     this.ear.welcome(message);
     if (this.watch) this.socket.send(this.watch);
+    this.welcomed = true;
   }
 
   takePicture(data) {
@@ -101,6 +105,7 @@ export class Stream {
 
   closed(code, token) {
     this.socket = null;
+    this.welcomed = false;
     const problem = this.problem;
     const renewed = token !== this.token();
     if (code === 4401 && problem !== null && problem.status === 401 && !renewed) {

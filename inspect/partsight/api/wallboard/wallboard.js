@@ -26,7 +26,7 @@ async function fetchRecent() {
   const answer = await fetch(`api/v1/records?limit=${RECENT}`, { headers });
   if (!answer.ok) return;
   const { parts } = await answer.json();
-  for (const part of parts.reverse()) board.take(part);
+  for (const part of parts.reverse()) board.take(part, true);
 }
 
 const recent = () => {

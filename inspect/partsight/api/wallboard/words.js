@@ -154,7 +154,13 @@ export function reason(code, text) {
 }
 
 export const count = (number) => (number === null ? "–" : whole.format(number));
-export const decimal = (number) => (number === null ? "–" : tenths.format(number));
+/** Milliseconds in at most four figures. */
+export function duration(ms) {
+  if (ms === null) return "–";
+  if (ms >= 1000) return say(words.s, { n: tenths.format(ms / 1000) });
+  return `${ms < 100 ? tenths.format(ms) : whole.format(ms)} ${words.ms}`;
+}
+
 export const share = (part) => (part === null ? "–" : `${tenths.format(part * 100)} %`);
 export const clock = (date) => hours.format(date).replace(/^24/, "00");
 export const day = (date) => days.format(date);

@@ -48,9 +48,7 @@ class Bypass(Card):
     def _show(self, _what: object = None) -> None:
         client, note, on = self._client, self._client.note, self.is_on()
         if on and note is not None and note.bypass_since is not None:
-            text = self.tr(
-                "ON for {since}: parts are inspected, nothing is rejected. It ends with the next start, too."
-            )
+            text = self.tr("ON for {since}: parts are inspected, nothing is rejected. A new start ends it, too.")
             self.text.setText(text.format(since=since_word(note.bypass_since)))
         elif on:
             self.text.setText(self.tr("ON: parts are inspected, nothing is rejected."))

@@ -13,7 +13,6 @@ from partsight.gui.widgets.cards import Card, SignView, allow, button, text_labe
 from partsight.gui.words import result_word
 from partsight.wire.screen.challenge import ChallengeState, ChallengeStep
 
-BIG_BUTTON = 72
 MOST_DOTS = 24
 MOST_REMARK = 256
 
@@ -69,7 +68,7 @@ class Guide(QWidget):
         self.yes = button(self.tr("Right part, treated as it should be"), "primary")
         self.no = button(self.tr("Wrong part, or not treated so"), "danger")
         for made in (self.no, self.here, self.yes):
-            made.setMinimumHeight(look.px(BIG_BUTTON))
+            made.setProperty("touch", "big")
             row.addWidget(made, 1)
         return row
 

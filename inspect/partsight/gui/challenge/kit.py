@@ -85,9 +85,7 @@ class KitDialog(QDialog):
         column.setContentsMargins(*(look.px(16),) * 4)
         column.setSpacing(look.px(10))
         column.addWidget(text_label(self.tr("Kit of known parts"), "title"))
-        words = self.tr(
-            "In the order in which they are put in: good ones, and one bad one for each defect that matters."
-        )
+        words = self.tr("In the order in which they are put in: good ones, and a bad one for each defect that matters.")
         column.addWidget(text_label(words, wrap=True))
         scroll = QScrollArea(widgetResizable=True)
         inside = QWidget()

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from partsight.gui.calls import Refusal
 from partsight.gui.challenge.bypass import Bypass
@@ -22,7 +31,6 @@ from partsight.wire.screen.people import Role
 from partsight.wire.screen.station import StationNote
 from partsight.wire.screen.stream import EventNote
 
-BIG_BUTTON = 72
 MOST_WHY = 128
 REASONS = ("shift", "change", "due")
 
@@ -71,13 +79,13 @@ class ChallengePage(Page):
         left.setSpacing(look.px(8))
         left.addWidget(self._start_card(look))
         left.addWidget(self._kit_card(look), 1)
-        row.addLayout(left, 1)
+        row.addLayout(left, 4)
         right = QVBoxLayout()
         right.setSpacing(look.px(8))
         self.reports, self.bypass = Reports(client), Bypass(client)
         right.addWidget(self.reports, 1)
         right.addWidget(self.bypass)
-        row.addLayout(right, 1)
+        row.addLayout(right, 5)
         return home
 
     def _start_card(self, look: Look) -> Card:
@@ -86,16 +94,17 @@ class ChallengePage(Page):
         self.last = text_label("", wrap=True)
         card.column.addWidget(self.last)
         self.why = QComboBox()
+        typed = QLineEdit(maxLength=MOST_WHY)
+        typed.setPlaceholderText(self.tr("Why? Choose, or type"))
         self.why.setEditable(True)
-        self.why.lineEdit().setMaxLength(MOST_WHY)
-        self.why.lineEdit().setPlaceholderText(self.tr("Why? Choose, or type"))
+        self.why.setLineEdit(typed)
         self.why.setAccessibleName(self.tr("Why"))
         for reason in REASONS:
             self.why.addItem(due_word(reason), reason)
         self.why.setCurrentIndex(-1)
         card.column.addWidget(self.why)
         self.start = button(self.tr("Start the test"), "primary")
-        self.start.setMinimumHeight(look.px(BIG_BUTTON))
+        self.start.setProperty("touch", "big")
         card.column.addWidget(self.start)
         words = self.tr("While it runs, Ready is 0 and only the parts that it asks for are judged.")
         card.column.addWidget(text_label(words, "small", wrap=True))
@@ -112,9 +121,8 @@ class ChallengePage(Page):
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, look.px(6), 0)
-        self.no_kit = text_label(
-            self.tr("There is no kit yet. An engineer says which known parts belong to it."), wrap=True
-        )
+        no_kit = self.tr("There is no kit yet. An engineer says which known parts belong to it.")
+        self.no_kit = text_label(no_kit, wrap=True)
         column.addWidget(self.no_kit)
         self._kit = QGridLayout()
         self._kit.setHorizontalSpacing(look.px(10))

@@ -74,15 +74,21 @@ class Reports(Card):
         headers = [self.tr("When"), self.tr("Result"), self.tr("By"), self.tr("Why"), self.tr("Recipe")]
         self.table = made_table(headers, self.tr("Tests so far"))
         self.column.addWidget(self.table, 1)
+        self.said = text_label("", "small", wrap=True)
+        self.said.hide()
+        self.column.addWidget(self.said)
         self.table.cellClicked.connect(self._clicked)
         self.table.cellActivated.connect(self._clicked)
 
     def ask(self) -> None:
         """For the newest ones."""
-        self._client.call("GET", "challenge/reports", answer=list[ChallengeReport], then=self.show_reports)
+        self._client.call(
+            "GET", "challenge/reports", answer=list[ChallengeReport], then=self.show_reports, failed=self._refused
+        )
 
     def show_reports(self, reports: list[ChallengeReport]) -> None:
         """As the station has them."""
+        self.said.hide()
         if reports == self.reports:
             return
         self.reports = reports
@@ -100,13 +106,17 @@ class Reports(Card):
             ],
         )
 
+    def _refused(self, refusal: Refusal) -> None:
+        self.said.setText(str(refusal))
+        self.said.show()
+
     def _clicked(self, row: int, _column: int) -> None:
         if row < len(self.reports):
             self.opened.emit(self.reports[row])
 
 
 class ReportView(QWidget):
-    """One test as a whole. `closed_`: back. `suspects_wanted(number)`."""
+    """One test as a whole. `left`: back."""
 
     left = Signal()
 
@@ -238,11 +248,9 @@ class SuspectsDialog(QDialog):
             self._ask(found[-1].sequence)
             return
         fill(self.table, [_cells(one) for one in self.found[:PAGE]])
-        text = (
-            self.tr("{n} parts")
-            if len(self.found) <= PAGE
-            else self.tr("{n} parts; the newest are shown, all are saved")
-        )
+        text = self.tr("{n} parts")
+        if len(self.found) > PAGE:
+            text = self.tr("{n} parts; the newest are shown, all are saved")
         self.said.setText(text.format(n=count_word(len(self.found))))
         self.csv.setEnabled(True)
 

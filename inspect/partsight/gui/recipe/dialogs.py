@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -19,12 +20,13 @@ from PySide6.QtWidgets import (
 
 from partsight.gui.calls import Refusal
 from partsight.gui.client import Client
-from partsight.gui.recipe.draft import Difference
+from partsight.gui.recipe.draft import Draft, differences, settings_of
 from partsight.gui.theme import Look
 from partsight.gui.widgets.cards import Kind, button, text_label
 from partsight.gui.widgets.frame_view import FrameView, marks_of
 from partsight.gui.words import local_time, result_word
 from partsight.wire.screen.parts import Part
+from partsight.wire.screen.recipes import RecipeDetail
 
 Choice = tuple[str, Kind, Callable[[], None] | None]
 MOST_REMARK = 256
@@ -93,14 +95,32 @@ class RemarkDialog(QDialog):
 
 
 class CompareDialog(Question):
-    """Two versions side by side: only what differs."""
+    """What somebody has saved meanwhile beside the draft: only what differs."""
 
     def __init__(
-        self, parent: QWidget, title: str, text: str, rows: Sequence[tuple[Difference, str]], choices: Sequence[Choice]
+        self,
+        parent: QWidget,
+        draft: Draft,
+        newer: RecipeDetail,
+        put_onto: Callable[[], None],
+        drop: Callable[[], None],
     ) -> None:
-        super().__init__(parent, title, text, choices)
         look = Look.here()
-        self.table = QTableWidget(len(rows), 4)
+        title = QCoreApplication.translate("CompareDialog", "Version {n} and yours")
+        text = QCoreApplication.translate(
+            "CompareDialog", "Put your changes onto version {n}, or drop them. Nothing is saved by this."
+        )
+        choices: tuple[Choice, ...] = (
+            (QCoreApplication.translate("CompareDialog", "Put mine onto it"), "primary", put_onto),
+            (QCoreApplication.translate("CompareDialog", "Load it"), "danger", drop),
+            (QCoreApplication.translate("CompareDialog", "Cancel"), "plain", None),
+        )
+        super().__init__(parent, title.format(n=newer.revision), text.format(n=newer.revision), choices)
+        begun = settings_of(draft.base)
+        theirs = {one.key: one for one in differences(begun, settings_of(newer))}
+        mine = {one.key: one for one in differences(begun, draft.now)}
+        keys = sorted({**theirs, **mine})
+        self.table = QTableWidget(len(keys), 4)
         self.table.setHorizontalHeaderLabels(
             [self.tr("What"), self.tr("You began with"), self.tr("Saved meanwhile"), self.tr("Yours")]
         )
@@ -110,8 +130,15 @@ class CompareDialog(Question):
         head = self.table.horizontalHeader()
         head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         head.setStretchLastSection(True)
-        for row, (theirs, mine) in enumerate(rows):
-            for place, words in enumerate((theirs.key, theirs.before, theirs.after, mine)):
+        for row, key in enumerate(keys):
+            before = (theirs.get(key) or mine[key]).before
+            cells = (
+                key,
+                before,
+                theirs[key].after if key in theirs else before,
+                mine[key].after if key in mine else "",
+            )
+            for place, words in enumerate(cells):
                 self.table.setItem(row, place, QTableWidgetItem(words))
         self.column.insertWidget(2, self.table)
 

@@ -41,10 +41,6 @@ class Difference:
     before: str
     after: str
 
-    def untouched(self) -> Difference:
-        """The same thing where nothing was done to it."""
-        return replace(self, after=self.before)
-
 
 @dataclass(slots=True)
 class Draft:

@@ -80,7 +80,8 @@ class Effect(Card):
             grid.addWidget(text_label(result_word(result)), row, 1)
             pair = (text_label("–"), text_label("–", "heading"))
             for place, label in enumerate(pair, 2):
-                label.setMinimumWidth(look.px(48))
+                label.setMinimumWidth(look.px(52))
+                label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 grid.addWidget(label, row, place, Qt.AlignmentFlag.AlignRight)
             self.numbers[result] = pair
         return box

@@ -6,11 +6,9 @@ is kept for as long as the screen runs, whatever happens to the connection or th
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSignalBlocker, Qt, QTimer
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QComboBox,
     QHBoxLayout,
     QStackedWidget,
     QVBoxLayout,
@@ -18,19 +16,19 @@ from PySide6.QtWidgets import (
 )
 
 from partsight.gui.calls import Refusal
-from partsight.gui.client import Client, Link
+from partsight.gui.client import Client
 from partsight.gui.page import Page
+from partsight.gui.recipe.bar import Bar
 from partsight.gui.recipe.classes import ClassList
 from partsight.gui.recipe.dialogs import Choice, CompareDialog, PartDialog, Question, RemarkDialog
-from partsight.gui.recipe.draft import Draft, Drafts, differences, recipe_path, settings_of
+from partsight.gui.recipe.draft import Draft, Drafts, recipe_path, settings_of
 from partsight.gui.recipe.effect import Effect
 from partsight.gui.recipe.mistakes import Sorted, sort_mistakes
 from partsight.gui.recipe.regions import RegionPanel
 from partsight.gui.recipe.versions import Versions
 from partsight.gui.signs import Sign
 from partsight.gui.theme import Look
-from partsight.gui.widgets.cards import Banner, ElidedLabel, Empty, allow, button, text_label
-from partsight.gui.words import needs_word
+from partsight.gui.widgets.cards import Banner, Empty, button, text_label
 from partsight.wire.screen.people import Role
 from partsight.wire.screen.recipes import RecipeDetail, RecipeRestore, RecipeRow, RecipeSaved
 from partsight.wire.screen.stream import EventNote, Gap, Welcome
@@ -53,6 +51,7 @@ class RecipePage(Page):
         self._saving = False
         self.classes, self.regions, self.versions = ClassList(), RegionPanel(client), Versions()
         self.effect = Effect(client)
+        self.bar = Bar(client, self)
         self._build()
         self._connect()
         if self.drafts.chosen in self.drafts.by_name:
@@ -66,7 +65,7 @@ class RecipePage(Page):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(*(look.px(10),) * 4)
         outer.setSpacing(look.px(8))
-        outer.addLayout(self._bar(look))
+        outer.addWidget(self.bar)
         self.said = text_label("", "", wrap=True)
         self.said.hide()
         self.stale = Banner(Sign.WARN, "warn")
@@ -95,21 +94,6 @@ class RecipePage(Page):
         self.body.hide()
         outer.addWidget(self.body, 1)
 
-    def _bar(self, look: Look) -> QHBoxLayout:
-        self.choice = QComboBox()
-        self.choice.setAccessibleName(self.tr("Recipe"))
-        self.choice.setMinimumWidth(look.px(180))
-        self.facts = ElidedLabel("", "muted")
-        self.undo, self.redo = button(self.tr("Undo")), button(self.tr("Redo"))
-        self.discard, self.save = button(self.tr("Discard")), button(self.tr("Save …"), "primary")
-        row = QHBoxLayout()
-        row.setSpacing(look.px(8))
-        row.addWidget(self.choice)
-        row.addWidget(self.facts, 1)
-        for made in (self.undo, self.redo, self.discard, self.save):
-            row.addWidget(made)
-        return row
-
     def _tab_bar(self, look: Look) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(look.px(6))
@@ -124,7 +108,7 @@ class RecipePage(Page):
 
     def _connect(self) -> None:
         client = self.client
-        self.choice.activated.connect(self._recipe_chosen)
+        self.bar.chosen.connect(self._open_recipe)
         self.tab_buttons.idClicked.connect(self.show_tab)
         self.classes.changed.connect(self._class_changed)
         self.classes.let_go.connect(self._let_go)
@@ -132,17 +116,10 @@ class RecipePage(Page):
         self.regions.let_go.connect(self._let_go)
         self.versions.restore_wanted.connect(self._restore)
         self.effect.opened.connect(self._open_part)
-        for made, keys, slot in (
-            (self.undo, "Ctrl+Z", self._undo),
-            (self.redo, "Ctrl+Shift+Z", self._redo),
-            (self.save, "Ctrl+S", self.ask_remark),
-        ):
-            made.clicked.connect(slot)
-            made.setToolTip(keys)
-            shortcut = QShortcut(QKeySequence(keys), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(made.click)
-        self.discard.clicked.connect(self._ask_discard)
+        self.bar.undo.clicked.connect(self._undo)
+        self.bar.redo.clicked.connect(self._redo)
+        self.bar.save.clicked.connect(self.ask_remark)
+        self.bar.discard.clicked.connect(self._ask_discard)
         self.reload.clicked.connect(self._load_newer)
         self.compare.clicked.connect(self._compare)
         client.session.connect(self._show_right)
@@ -178,19 +155,11 @@ class RecipePage(Page):
         active = next((row.name for row in rows if row.active), next(iter(sorted(names)), ""))
         if self.drafts.chosen not in names:
             self.drafts.chosen = active
-        self._fill_choice()
+        self.bar.show_rows(self.rows, self.drafts.chosen)
         if self.drafts.chosen:
             self._ask_detail(self.drafts.chosen)
         else:
             self._say_empty(self.tr("There is no recipe here."))
-
-    def _fill_choice(self) -> None:
-        with QSignalBlocker(self.choice):
-            self.choice.clear()
-            for row in self.rows:
-                word = f"{row.name}  ·  {self.tr('active')}" if row.active else row.name
-                self.choice.addItem(f"{word}  ⚠" if row.problem else word, row.name)
-            self.choice.setCurrentIndex(self.choice.findData(self.drafts.chosen))
 
     def _ask_detail(self, name: str) -> None:
         self.client.call("GET", recipe_path(name), answer=RecipeDetail, then=self._loaded, failed=self._no_answer)
@@ -206,15 +175,12 @@ class RecipePage(Page):
         self.empty.show()
         self.body.hide()
 
-    def _recipe_chosen(self) -> None:
-        self._open_recipe(str(self.choice.currentData()))
-
     def _open_recipe(self, name: str) -> None:
         self.drafts.chosen = name
         self._newer = None
         self._say("")
         self._show_mistakes(())
-        self._fill_choice()
+        self.bar.show_rows(self.rows, self.drafts.chosen)
         kept = self.drafts.by_name.get(name)
         self.draft = None
         if kept is not None:
@@ -258,29 +224,13 @@ class RecipePage(Page):
         if self._newer is not None:
             text = self.tr("Version {n} was saved meanwhile. Your changes are kept.")
             self.stale.text.setText(text.format(n=self._newer.revision))
-        words = [self.tr("Version {n}").format(n=draft.base.revision), draft.base.problem or draft.base.description]
-        self.facts.set_whole("  ·  ".join(word for word in words if word))
         self._show_right()
         self.effect.ask(draft)
 
     def _show_right(self, _what: object = None) -> None:
-        draft, may = self.draft, self.client.may(Role.ENGINEER)
-        live = self.client.link is Link.LIVE
-        self.undo.setEnabled(draft is not None and draft.can_undo)
-        self.redo.setEnabled(draft is not None and draft.can_redo)
-        dirty = draft is not None and draft.dirty
-        self.discard.setEnabled(dirty)
-        writable = draft is None or draft.base.writable
-        if not may:
-            reason = needs_word(Role.ENGINEER)
-        elif not live:
-            reason = self.tr("No connection to the station. Your changes are kept.")
-        elif not writable:
-            reason = self.tr("This recipe cannot be saved here: its file is not in the station's own folder.")
-        else:
-            reason = self.tr("Nothing is changed.")
-        allow(self.save, dirty and may and live and writable and not self._saving, reason)
-        self.versions.set_right(may and live and writable, reason)
+        why_not = self.bar.show_draft(self.draft, saving=self._saving)
+        self.versions.set_right(not why_not, why_not)
+        # To draw and see what it would do is for everybody.
         self.regions.set_right(True, "")
 
     def show_tab(self, place: int) -> None:
@@ -449,24 +399,8 @@ class RecipePage(Page):
             self._ask(self.tr("Load the newer version?"), text, (self.tr("Load it"), "danger", self._drop))
 
     def _compare(self) -> None:
-        draft, newer = self.draft, self._newer
-        if draft is None or newer is None:
-            return
-        begun = settings_of(draft.base)
-        theirs = {one.key: one for one in differences(begun, settings_of(newer))}
-        mine = {one.key: one for one in differences(begun, draft.now)}
-        rows = [
-            (theirs.get(key) or mine[key].untouched(), mine[key].after if key in mine else "")
-            for key in sorted({**theirs, **mine})
-        ]
-        text = self.tr("Put your changes onto version {n}, or drop them. Nothing is saved by this.")
-        choices: tuple[Choice, ...] = (
-            (self.tr("Put mine onto it"), "primary", self._put_onto),
-            (self.tr("Load it"), "danger", self._drop),
-            (self.tr("Cancel"), "plain", None),
-        )
-        title = self.tr("Version {n} and yours").format(n=newer.revision)
-        CompareDialog(self.window(), title, text.format(n=newer.revision), rows, choices).open()
+        if self.draft is not None and self._newer is not None:
+            CompareDialog(self.window(), self.draft, self._newer, self._put_onto, self._drop).open()
 
     def _put_onto(self) -> None:
         if self.draft is not None and self._newer is not None:

@@ -59,7 +59,7 @@ class Facts(QWidget):
             card.column.addWidget(text_label(reason_word(part.code, part.reason), "heading", wrap=True))
         pairs = [
             (self.tr("Part"), part.part_id or f"#{part.sequence}"),
-            (self.tr("Time"), local_time(part.at, day=True)),
+            (self.tr("Time"), local_time(part.at)),
             (self.tr("The line's answer"), action_word(part.action)),
         ]
         if part.mode is not Mode.PRODUCTION:
@@ -94,7 +94,7 @@ class Facts(QWidget):
         if name_camera and finding.camera:
             words.append(self.tr("camera {name}").format(name=finding.camera))
         if finding.rule:
-            words.append(self.tr("rule {name}").format(name=finding.rule))
+            words.append(finding.rule)
         return "  ·  ".join(words)
 
     def _said(self, part: Part) -> QWidget:
@@ -164,5 +164,5 @@ def disposition_words(said: Disposition) -> str:
     if said.label:
         words.append(said.label)
     if said.boxes is not None:
-        words.append(QCoreApplication.translate("Facts", "{n} boxes confirmed").format(n=len(said.boxes)))
+        words.append(QCoreApplication.translate("Facts", "boxes confirmed: {n}").format(n=len(said.boxes)))
     return ", ".join(words)

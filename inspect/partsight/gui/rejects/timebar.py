@@ -14,6 +14,8 @@ from partsight.wire.screen.parts import TimesNote
 
 SHADES = ("#5aa9ff", "#9aa7b5", "#35c77b", "#ffb833", "#c792ff")
 ROW, BAR, TOP = 22, 18, 4
+SHOWN_MS = 0.05
+"""Less is written as 0.0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ def steps_of(times: TimesNote) -> tuple[Step, ...]:
     steps = [Step(name, max(0.0, ms)) for name, ms in words if ms is not None]
     if times.verdict_ms is not None:
         rest = times.verdict_ms - sum(step.ms for step in steps)
-        if rest > 0:
+        if rest > SHOWN_MS:
             steps.append(Step(QCoreApplication.translate("TimeBar", "Record and the rest"), rest))
     return tuple(steps)
 

@@ -135,7 +135,7 @@ def moved(box: Box, dx: float, dy: float, size: tuple[int, int]) -> Box:
 
 
 def resized(box: Box, handle: tuple[int, int], dx: float, dy: float, size: tuple[int, int]) -> Box:
-    """handle: -1, 0 or 1 in x and y: the side that is taken. It stops MIN_SIDE before the other one, and at the edge."""
+    """handle: -1, 0 or 1 in x and y: the side that is taken. It stops MIN_SIDE before the other, and at the edge."""
     x1, y1, x2, y2 = box
     if handle[0] < 0:
         x1 = min(max(x1 + dx, 0.0), max(0.0, x2 - MIN_SIDE))

@@ -266,6 +266,8 @@ class Editor(Canvas):
 
     def _box_at(self, point: QPointF) -> int | None:
         """The smallest that is under the mouse, so that one inside another can be taken."""
+        if not self.has_picture():
+            return None
         slip = Look.here().px(SLIP)
         hit = [
             (index, box)
@@ -280,7 +282,7 @@ class Editor(Canvas):
     def _handles(self) -> dict[tuple[int, int], QPointF]:
         held = self.selected()
         boxes = [box for index, box in self._own() if index == held]
-        if not boxes or held is None:
+        if not boxes or held is None or not self.has_picture():
             return {}
         place = self._place(boxes[0])
         half_w, half_h = place.width() / 2, place.height() / 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 
 from PySide6.QtGui import QKeySequence, QShortcut
@@ -22,6 +23,8 @@ from partsight.gui.words import count_word, needs_word
 from partsight.wire.screen.people import Me, Role
 from partsight.wire.screen.station import StationNote
 
+SEEN_S = 0.15
+
 
 class ReviewPage(Page):
     """Shows the desk, which keeps everything; see there."""
@@ -30,6 +33,7 @@ class ReviewPage(Page):
         super().__init__(client, parent)
         look = Look.here()
         self.desk = ReviewDesk.of(client)
+        self._seen_at = time.monotonic()
         outer = QVBoxLayout(self)
         outer.setContentsMargins(*(look.px(10),) * 4)
         outer.setSpacing(look.px(8))
@@ -83,6 +87,7 @@ class ReviewPage(Page):
         self.editor.drawing_changed.connect(self._show_tools)
         self.viewer.camera_changed.connect(self._show_draft)
         self.viewer.toggled.connect(self._show_weak)
+        self.viewer.seen.connect(self._note_seen)
         self.client.status.connect(self._show_status)
         self.client.session.connect(self._show_right)
         self.client.link_changed.connect(self._link_changed)
@@ -133,8 +138,18 @@ class ReviewPage(Page):
 
     def _say(self, *, right: bool) -> None:
         row, draft = self.desk.current, self.desk.draft()
-        if row is not None and draft is not None:
+        if row is not None and draft is not None and self.is_seen():
             self.desk.say(judged(draft, row.result, right=right, remark=self._remark()))
+
+    def is_seen(self) -> bool:
+        """The part has been there for long enough to be looked at: a key that bounces judges no second part."""
+        part = self.viewer.part
+        there = self.editor.has_picture() or self.viewer.is_missing
+        right_one = part is not None and self.desk.current is not None and part.sequence == self.desk.current.sequence
+        return there and right_one and time.monotonic() - self._seen_at > SEEN_S
+
+    def _note_seen(self) -> None:
+        self._seen_at = time.monotonic()
 
     def choose_class(self, name: str) -> None:
         """By its key: of the chosen box; of the next one while boxes are drawn; else of the whole part, judged so."""
@@ -148,7 +163,7 @@ class ReviewPage(Page):
         elif self.editor.drawing or draft.looked_at:
             self.desk.pen = name
             self._show_draft()
-        else:
+        elif self.is_seen():
             self.desk.say(labelled(draft, row.result, name, self._remark()))
 
     def _number(self, number: int) -> None:
@@ -276,9 +291,9 @@ class ReviewPage(Page):
             return
         who = desk.is_waiting_for()
         text = (
-            self.tr("{n} judgements of {who} are kept here. They are sent when {who} logs in.")
+            self.tr("Not yet sent: {n}, said by {who}. Kept here, and sent when {who} logs in.")
             if who
-            else self.tr("{n} judgements are kept here and sent when the station answers. Do not close the screen.")
+            else self.tr("Not yet sent: {n}. Kept here, and sent when the station answers. Do not close the screen.")
         )
         self.banner.text.setText(text.format(n=count_word(waits), who=who))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
@@ -10,15 +11,16 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from partsight.domain.verdict import Result
 from partsight.gui.review.said import is_part_ok
-from partsight.gui.signs import RESULT_SIGN
+from partsight.gui.signs import RESULT_SIGN, Sign, sign_icon
 from partsight.gui.theme import Look
-from partsight.gui.widgets.cards import Card, ElidedLabel, Kind, SignView, button, text_label
+from partsight.gui.widgets.cards import Card, ElidedLabel, SignView, button, text_label
 from partsight.gui.words import count_word, local_time, reason_word, result_word
 from partsight.wire.screen.parts import PartRow
 
@@ -42,12 +44,17 @@ class Panel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(look.px(6))
         column.addWidget(self._part_card())
-        self.right, self.wrong = self._big("primary"), self._big("danger")
+        self.right, self.wrong = self._big(Sign.GOOD), self._big(Sign.BAD)
         pair = QHBoxLayout()
         pair.setSpacing(look.px(6))
         pair.addWidget(self.right)
         pair.addWidget(self.wrong)
-        column.addLayout(pair)
+        # The style sheet has the last word on a button's own least height.
+        big = QWidget()
+        big.setFixedHeight(look.px(BIG))
+        big.setLayout(pair)
+        pair.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(big)
         self.class_title = text_label("", "small", wrap=True)
         column.addWidget(self.class_title)
         column.addWidget(self._class_list(), 1)
@@ -120,9 +127,12 @@ class Panel(QWidget):
         column.addWidget(self.counts)
         return column
 
-    def _big(self, kind: Kind) -> QPushButton:
-        made = _quiet_focus(button("", kind))
-        made.setMinimumHeight(Look.here().px(BIG))
+    def _big(self, sign: Sign) -> QPushButton:
+        look = Look.here()
+        made = _quiet_focus(button(""))
+        made.setIcon(sign_icon(sign, QColor(look.colours.text), QColor(look.colours.raised), look.px(20)))
+        made.setIconSize(QSize(look.px(20), look.px(20)))
+        made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         return made
 
     # What is shown

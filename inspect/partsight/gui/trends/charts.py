@@ -9,12 +9,22 @@ import math
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QCoreApplication, QDateTime, QPointF, Qt, QTimeZone
+from PySide6.QtCore import QCoreApplication, QPointF, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
 from partsight.gui.theme import Look
-from partsight.gui.trends.figures import Cause, Numbers, Times, causes_of, latency_bars, results_of, stepped, times_of
+from partsight.gui.trends.figures import (
+    Cause,
+    Numbers,
+    Times,
+    causes_of,
+    latency_bars,
+    results_of,
+    stepped,
+    time_ticks,
+    times_of,
+)
 from partsight.gui.widgets.cards import Card, ElidedLabel
 from partsight.gui.words import count_word, local_time, number_word, reason_word, share_word
 from partsight.wire.screen.trends import Bucket, LatencyBin, Trends
@@ -26,13 +36,12 @@ DECADES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 class Chart(Card):
     """A title, a line of words, and axes in the theme's colours. Touching it shows numbers; nothing can be dragged."""
 
-    def __init__(self, title: str, bottom: pg.AxisItem | None = None, parent: QWidget | None = None) -> None:
+    def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__(title, parent, margin=10, spacing=4)
         look = Look.here()
         self.readout = ElidedLabel("", "small")
         self.column.addWidget(self.readout)
-        axes = {"bottom": bottom} if bottom is not None else None
-        self.plot = pg.PlotWidget(background=look.colours.panel, axisItems=axes)
+        self.plot = pg.PlotWidget(background=look.colours.panel)
         self.plot.setMinimumHeight(look.px(110))
         self.plot.setMouseEnabled(False, False)
         self.plot.setMenuEnabled(False)
@@ -82,9 +91,7 @@ class TimeChart(Chart):
     """One with intervals along the bottom."""
 
     def __init__(self, title: str, parent: QWidget | None = None) -> None:
-        # pyqtgraph counts seconds west of Greenwich; the offset of now does for a chart of a week.
-        offset = -QTimeZone.systemTimeZone().offsetFromUtc(QDateTime.currentDateTime())
-        super().__init__(title, pg.DateAxisItem(utcOffset=offset), parent)
+        super().__init__(title, parent)
         self.buckets: tuple[Bucket, ...] = ()
         self.times: Times = times_of(())
         self.plot.getAxis("left").setWidth(Look.here().px(44))
@@ -93,6 +100,8 @@ class TimeChart(Chart):
         """The intervals of an answer."""
         self.buckets, self.times = trends.buckets, times_of(trends.buckets)
         self.plot.setXRange(trends.since.timestamp(), trends.until.timestamp(), padding=0.01)
+        most = max(2, self.plot.width() // Look.here().px(74))
+        self.plot.getAxis("bottom").setTicks([time_ticks(trends.since, trends.until, most)])
 
     def bucket_at(self, x: float) -> Bucket | None:
         """The interval of a moment."""
@@ -105,7 +114,7 @@ class YieldChart(TimeChart):
     """Share of OK parts, by interval."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(QCoreApplication.translate("trends", "Yield"), parent)
+        super().__init__(QCoreApplication.translate("trends", "Yield (%)"), parent)
         look = Look.here()
         self.line = self.plot.plot(pen=pen(look.colours.accent), connect="finite")
         self.points = pg.ScatterPlotItem(size=look.px(5), brush=pg.mkBrush(look.colours.accent), pen=None)
@@ -141,7 +150,7 @@ class ControlChart(TimeChart):
     """p-chart: share of parts that are not OK, its mean, and each interval's own limits. A signal is a triangle."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(QCoreApplication.translate("trends", "Control chart (p): not OK"), parent)
+        super().__init__(QCoreApplication.translate("trends", "Control chart (p): not OK (%)"), parent)
         look, c = Look.here(), Look.here().colours
         dashed = Qt.PenStyle.DashLine
         self.high = self.plot.plot(pen=pen(c.review, 1.5, dashed), connect="finite")
@@ -167,7 +176,7 @@ class ControlChart(TimeChart):
         self.centre.setVisible(trends.centre is not None)
         self.centre.setValue((trends.centre or 0.0) * 100)
         tops = [v for b in trends.buckets for v in (b.share, b.upper) if v is not None]
-        self.plot.setYRange(0, max([*tops, 0.02]) * 105, padding=0)
+        self.plot.setYRange(0, max([*tops, 0.02]) * 112, padding=0)
         if trends.centre is None:
             self.say(QCoreApplication.translate("trends", "No parts in this time"))
             return
@@ -194,7 +203,7 @@ class ParetoChart(Chart):
     """Reasons, the heaviest on top; the line adds them up to 100 %."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(QCoreApplication.translate("trends", "Pareto of reasons"), parent=parent)
+        super().__init__(QCoreApplication.translate("trends", "Pareto of reasons"), parent)
         look, c = Look.here(), Look.here().colours
         self.causes: tuple[Cause, ...] = ()
         self.bars = pg.BarGraphItem(x0=[], y=[], width=[], height=0.7, brush=pg.mkBrush(c.accent), pen=None)
@@ -245,7 +254,7 @@ class LatencyChart(Chart):
     """How long verdicts took, on a logarithmic axis, with p50, p99 and the deadline."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(QCoreApplication.translate("trends", "Trigger to verdict (ms)"), parent=parent)
+        super().__init__(QCoreApplication.translate("trends", "Trigger to verdict (ms)"), parent)
         c = Look.here().colours
         self.bins: tuple[LatencyBin, ...] = ()
         self.bars = pg.BarGraphItem(x0=[], x1=[], y0=[], height=[], brush=pg.mkBrush(c.accent), pen=pg.mkPen(c.panel))

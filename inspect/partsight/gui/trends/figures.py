@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ Numbers = npt.NDArray[np.float64]
 MOST_BARS = 8
 FIRST_MS = 0.8
 """Left end of the first latency bin, which begins at 0: a logarithmic axis has no 0."""
+DAY_S = 86_400
+STEPS_S = (60, 300, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, DAY_S, 2 * DAY_S)
 LAST_GROWS = 1.25
 """The last bin has no end of its own: it is drawn as wide as the others."""
 
@@ -50,6 +53,21 @@ def stepped(buckets: Sequence[Bucket], values: Sequence[float | None]) -> tuple[
     x = np.array([[b.start.timestamp(), b.start.timestamp() + b.seconds] for b in buckets], np.float64).reshape(-1)
     y = np.repeat(np.array([math.nan if v is None else v for v in values], np.float64), 2)
     return x, y
+
+
+def time_ticks(since: datetime, until: datetime, most: int) -> list[tuple[float, str]]:
+    """Whole hours or days of this place's time, at most `most` of them, with what is written there."""
+    span = (until - since).total_seconds()
+    step = next((step for step in STEPS_S if span / step <= most), DAY_S * math.ceil(span / DAY_S / most))
+    begin = since.astimezone()
+    midnight = begin.replace(hour=0, minute=0, second=0, microsecond=0)
+    ticks = []
+    first, last = ((at - midnight).total_seconds() / step for at in (begin, until))
+    for n in range(math.ceil(first), math.floor(last) + 1):
+        at = midnight + timedelta(seconds=n * step)
+        is_day = step >= DAY_S or (at.hour, at.minute) == (0, 0)
+        ticks.append((at.timestamp(), f"{at:%m-%d}" if is_day else f"{at:%H:%M}"))
+    return ticks
 
 
 @dataclass(frozen=True, slots=True)

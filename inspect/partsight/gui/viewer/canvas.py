@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QNativeGestureEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import QGestureEvent, QPinchGesture, QWidget
 
@@ -25,6 +25,7 @@ class Canvas(FrameView):
         super().__init__(parent, zoomable=True)
         self._levels: Levels | None = None
         self.grabGesture(Qt.GestureType.PinchGesture)
+        self.installEventFilter(self)
 
     def set_levels(self, levels: Levels, width: int, height: int) -> None:
         """width, height: of the frame. Keeps what is looked at where the frame has the same size."""
@@ -105,17 +106,20 @@ class Canvas(FrameView):
         super().resizeEvent(event)
         self.moved.emit()
 
-    def event(self, event: QEvent) -> bool:
-        """Qt's; two fingers on the screen or on a touch pad."""
-        if isinstance(event, QGestureEvent):
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)
+        """Qt's; two fingers on the screen or on a touch pad.
+
+        Not by `event`, which would be on the stack while Qt deletes the widget (deleteLater), and crash.
+        """
+        if watched is self and isinstance(event, QGestureEvent):
             pinch = event.gesture(Qt.GestureType.PinchGesture)
             if isinstance(pinch, QPinchGesture):
                 self._pinched(pinch)
                 event.accept(pinch)
                 return True
-        if isinstance(event, QNativeGestureEvent):
+        if watched is self and isinstance(event, QNativeGestureEvent):
             return self._native(event)
-        return super().event(event)
+        return super().eventFilter(watched, event)
 
     def _pinched(self, pinch: QPinchGesture) -> None:
         # The first finger has begun a drag before the second came.

@@ -21,10 +21,14 @@ SETTLE_MS = 80
 
 
 class PartViewer(QWidget):
-    """`camera_changed(name)`, `boxes_toggled`; what is drawn on the picture is the canvas's."""
+    """`camera_changed(name)`; `toggled`: boxes on or off; `seen`: a picture is there, or known not to be there.
+
+    What is drawn on the picture is the canvas's.
+    """
 
     camera_changed = Signal(str)
     toggled = Signal()
+    seen = Signal()
 
     def __init__(self, client: Client, canvas: Canvas | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -33,6 +37,7 @@ class PartViewer(QWidget):
         self.part: Part | None = None
         self.camera = ""
         self.note = ""
+        self.is_missing = False
         self._marks_by_viewer = canvas is None
         self._shown: Wanted | None = None
         column = QVBoxLayout(self)
@@ -109,6 +114,7 @@ class PartViewer(QWidget):
             self.canvas.clear()
             self._shown = None
             self.note = ""
+            self.is_missing = False
         self.canvas.placeholder = text or self.tr("Loading the picture …")
         self.canvas.update()
         cameras = part_cameras(part) if part is not None else ()
@@ -186,6 +192,7 @@ class PartViewer(QWidget):
     def _load(self) -> None:
         link = self.link()
         if link is None:
+            self.is_missing = True
             self._say(self.tr("The picture of this part was not kept."))
             return
         self._want(Wanted(link.path, self._width()))
@@ -221,18 +228,21 @@ class PartViewer(QWidget):
             # The kept file is a raw one, whose colours the station mixes: its largest copy instead.
             self._want(Wanted(wanted.path, OF_THE_SCREEN[-1]))
             return
-        self._shown = wanted
+        first, self._shown = self._shown is None, wanted
         width, height = self.frame_size() or (levels.size.width(), levels.size.height())
         self.canvas.set_levels(levels, width, height)
         self.note = ""
         self.show_marks()
         self._settle.start()
+        if first:
+            self.seen.emit()
 
     def _failed(self, wanted: Wanted, refusal: Refusal) -> None:
         link = self.link()
         if link is None or wanted.path != link.path or self.canvas.has_picture():
             return
         if refusal.status == 404:
+            self.is_missing = True
             self._say(self.tr("The picture of this part is not kept any more."))
         else:
             self._say(str(refusal))
@@ -246,6 +256,8 @@ class PartViewer(QWidget):
         self.note = text
         self.canvas.placeholder = text
         self.canvas.update()
+        if self.is_missing:
+            self.seen.emit()
 
     # Buttons
 
