@@ -186,9 +186,11 @@ class Cable:
 
 
 def _carry(one: socket.socket, other: socket.socket) -> None:
-    with suppress(OSError):
-        while data := one.recv(65536):
-            other.sendall(data)
-    for end in (one, other):
+    """Closes the end that it reads from; the way back closes the other."""
+    with one:
         with suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
+            while data := one.recv(65536):
+                other.sendall(data)
+        for end in (one, other):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)

@@ -290,6 +290,8 @@ def test_screens_for_people_to_look_at(
         page.regions.list.setCurrentRow(1)
         qtbot.waitUntil(lambda: page.effect.trial is not None)
     screen.window.notices.hide()
+    box = page.classes.cards["defect"].threshold.box
+    assert box.lineEdit().width() > box.fontMetrics().horizontalAdvance("0.950")
     screen.shoot(f"recipe-{tab}-{size[0]}-{theme}-{language}")
     assert page.effect.geometry().right() <= page.body.width()
 

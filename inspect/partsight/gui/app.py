@@ -85,13 +85,13 @@ def _language(settings: QSettings) -> Language:
 
 
 def _end_by_signals(app: QApplication) -> None:
-    """SIGTERM and Ctrl+C close the screen in order. Python only sees a signal when it runs: hence the timer."""
+    """SIGTERM and Ctrl+C close the screen in order, also those that come before Qt's loop runs.
+
+    Python only sees a signal when it runs, and a `quit` before the loop is lost: hence the timer.
+    """
+    asked: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: app.quit())
+        signal.signal(number, lambda got, _frame: asked.append(got))
     timer = QTimer(app, interval=SIGNAL_MS)
-    timer.timeout.connect(_nothing)
+    timer.timeout.connect(lambda: app.quit() if asked else None)
     timer.start()
-
-
-def _nothing() -> None:
-    """Gives Python its turn."""

@@ -256,6 +256,10 @@ QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QDateTimeEdit {{
 QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QDateTimeEdit:focus {{
     border: {px(2)}px solid {c.accent};
 }}
+/* Too small for a finger, and drawn in pieces under a style sheet: keys, wheel and typing do it. */
+QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button {{
+    width: 0; border: none;
+}}
 QComboBox::drop-down {{ border: none; width: {px(28)}px; }}
 QComboBox QAbstractItemView, QMenu {{
     background: {c.panel}; color: {c.text}; border: {px(1)}px solid {c.border};

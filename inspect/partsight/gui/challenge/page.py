@@ -152,11 +152,21 @@ class ChallengePage(Page):
             self.stack.setCurrentWidget(self.guide)
         elif self._runs and not runs:
             self._ended(state.last)
+        elif state.last is not None:
+            self._renew(state.last)
         self._runs = runs
         self._show()
 
+    def _renew(self, report: ChallengeReport) -> None:
+        """The newest report has grown: parts in doubt are counted after the end."""
+        shown = self.report.report
+        if shown is not None and shown.number == report.number and shown != report:
+            self.report.show_report(report)
+            self.reports.add(report)
+
     def _ended(self, report: ChallengeReport | None) -> None:
         if report is not None:
+            self.reports.add(report)
             self.show_report(report)
         else:
             self._show_home()

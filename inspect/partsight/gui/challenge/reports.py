@@ -6,7 +6,7 @@ import csv
 import io
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
@@ -30,6 +30,8 @@ from partsight.wire.screen.challenge import ChallengeReport, Suspect
 
 NUMBER = Qt.ItemDataRole.UserRole
 PAGE = 500
+NOT_YET, TRIES, AGAIN_MS = 404, 10, 500
+"""A test is written a moment after it has ended."""
 MOST_SUSPECTS = 100_000
 """As many as the station counts."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -70,6 +72,7 @@ class Reports(Card):
         super().__init__("", parent)
         self._client = client
         self.reports: list[ChallengeReport] = []
+        self._newest: ChallengeReport | None = None
         self.column.addWidget(text_label(self.tr("Tests so far"), "heading"))
         headers = [self.tr("When"), self.tr("Result"), self.tr("By"), self.tr("Why"), self.tr("Recipe")]
         self.table = made_table(headers, self.tr("Tests so far"))
@@ -86,9 +89,18 @@ class Reports(Card):
             "GET", "challenge/reports", answer=list[ChallengeReport], then=self.show_reports, failed=self._refused
         )
 
+    def add(self, report: ChallengeReport) -> None:
+        """One that has just ended: the station's records may not have it yet."""
+        self._newest = report
+        self.show_reports(self.reports)
+
     def show_reports(self, reports: list[ChallengeReport]) -> None:
         """As the station has them."""
         self.said.hide()
+        newest = self._newest
+        if newest is not None:
+            # The state has it first, and the number of parts in doubt a moment later.
+            reports = [newest, *(one for one in reports if one.number != newest.number)]
         if reports == self.reports:
             return
         self.reports = reports
@@ -204,6 +216,7 @@ class SuspectsDialog(QDialog):
         super().__init__(parent)
         self._client, self._report = client, report
         self.found: list[Suspect] = []
+        self._tries = 0
         look = Look.here()
         self.setWindowTitle(self.tr("Parts in doubt"))
         self.resize(look.px(720), look.px(540))
@@ -228,6 +241,9 @@ class SuspectsDialog(QDialog):
         self.csv.clicked.connect(self._ask_csv)
         close.clicked.connect(self.accept)
         self.finished.connect(self.deleteLater)
+        self._begin()
+
+    def _begin(self) -> None:
         self._ask(None)
 
     def _ask(self, before: int | None) -> None:
@@ -255,7 +271,11 @@ class SuspectsDialog(QDialog):
         self.csv.setEnabled(True)
 
     def _refused(self, refusal: Refusal) -> None:
-        self.said.setText(str(refusal))
+        self._tries += 1
+        if refusal.status == NOT_YET and self._tries < TRIES:
+            QTimer.singleShot(AGAIN_MS, self, self._begin)
+        else:
+            self.said.setText(str(refusal))
 
     def _ask_csv(self) -> None:
         ask_where(self, self.tr("Save CSV"), f"suspects-{self._report.number}.csv", self.export_csv)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractSlider,
-    QAbstractSpinBox,
     QCheckBox,
     QDoubleSpinBox,
     QGridLayout,
@@ -48,7 +47,6 @@ class ScoreField(QWidget):
         self.box = QDoubleSpinBox(minimum=0.0, maximum=1.0, singleStep=STEP / STEPS, decimals=3)
         self.box.setMinimumWidth(Look.here().px(92))
         self.box.setKeyboardTracking(False)
-        self.box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         for control in (self.slider, self.box):
             control.setAccessibleName(name)
         row.addWidget(self.slider, 1)
@@ -118,7 +116,6 @@ class ClassCard(Card):
         self.band = QCheckBox(self.tr("Doubtful from"))
         self.smallest = QDoubleSpinBox(minimum=0.0, maximum=MOST_SIZE, singleStep=1.0, decimals=2)
         self.smallest.setKeyboardTracking(False)
-        self.smallest.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         self.smallest.setAccessibleName(self.tr("{name}: smallest size").format(name=name))
         self.smallest.setMinimumWidth(look.px(130))
         grid.addWidget(text_label(self.tr("Defect from")), 0, 0)

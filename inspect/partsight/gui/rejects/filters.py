@@ -60,7 +60,7 @@ class FilterBar(QWidget):
         self.reason.setAccessibleName(self.tr("Reason"))
         self.recipe.setAccessibleName(self.tr("Recipe"))
         self.time.setAccessibleName(self.tr("Time"))
-        for box, share in ((self.reason, 5), (self.recipe, 5), (self.part, 4), (self.time, 5)):
+        for box, share in ((self.reason, 6), (self.recipe, 6), (self.part, 4), (self.time, 5)):
             box.setMinimumWidth(look.px(96))
             row.addWidget(box, share)
         for combo in (self.reason, self.recipe, self.time):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QColor
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
@@ -18,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from partsight.domain.verdict import Result
 from partsight.gui.review.said import is_part_ok
-from partsight.gui.signs import RESULT_SIGN, Sign, sign_icon
+from partsight.gui.signs import RESULT_SIGN
 from partsight.gui.theme import Look
 from partsight.gui.widgets.cards import Card, ElidedLabel, SignView, button, text_label
 from partsight.gui.words import count_word, local_time, reason_word, result_word
@@ -44,7 +43,7 @@ class Panel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(look.px(6))
         column.addWidget(self._part_card())
-        self.right, self.wrong = self._big(Sign.GOOD), self._big(Sign.BAD)
+        self.right, self.wrong = self._big(), self._big()
         pair = QHBoxLayout()
         pair.setSpacing(look.px(6))
         pair.addWidget(self.right)
@@ -127,12 +126,10 @@ class Panel(QWidget):
         column.addWidget(self.counts)
         return column
 
-    def _big(self, sign: Sign) -> QPushButton:
-        look = Look.here()
+    def _big(self) -> QPushButton:
         made = _quiet_focus(button(""))
-        made.setIcon(sign_icon(sign, QColor(look.colours.text), QColor(look.colours.raised), look.px(20)))
-        made.setIconSize(QSize(look.px(20), look.px(20)))
-        made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        # As wide as the other, whatever the words: the hand finds them without looking.
+        made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
         return made
 
     # What is shown
@@ -146,8 +143,8 @@ class Panel(QWidget):
         self.verdict.setText(self.tr("The station says {verdict}").format(verdict=result_word(row.result)))
         self.reason.set_whole(reason_word(row.code, row.reason))
         self.name.set_whole(f"{row.part_id or f'#{row.sequence}'}  ·  {local_time(row.at)}")
-        self.right.setText(self.tr("Right (R)") + "\n" + self._meaning(row.result, right=True))
-        self.wrong.setText(self.tr("Wrong (W)") + "\n" + self._meaning(row.result, right=False))
+        self.right.setText("✓  " + self.tr("Right (R)") + "\n" + self._meaning(row.result, right=True))
+        self.wrong.setText("✕  " + self.tr("Wrong (W)") + "\n" + self._meaning(row.result, right=False))
 
     def _meaning(self, result: Result, *, right: bool) -> str:
         is_ok = is_part_ok(result, right=right)

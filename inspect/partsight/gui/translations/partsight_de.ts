@@ -310,11 +310,11 @@
     </message>
     <message>
         <source>Review</source>
-        <translation type="unfinished">Nachprüfen</translation>
+        <translation>Nachprüfen</translation>
     </message>
     <message>
         <source>Say what you think of this part</source>
-        <translation type="unfinished"></translation>
+        <translation>Sagen, was Sie von diesem Teil halten</translation>
     </message>
 </context>
 <context>
@@ -368,15 +368,15 @@
     <name>Facts</name>
     <message>
         <source>Part</source>
-        <translation type="unfinished">Teil</translation>
+        <translation>Teil</translation>
     </message>
     <message>
         <source>Time</source>
-        <translation type="unfinished">Zeit</translation>
+        <translation>Zeit</translation>
     </message>
     <message>
         <source>The line&apos;s answer</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Linie tut</translation>
     </message>
     <message>
         <source>Mode</source>
@@ -428,19 +428,19 @@
     </message>
     <message>
         <source>Model</source>
-        <translation type="unfinished">Modell</translation>
+        <translation>Modell</translation>
     </message>
     <message>
         <source>Recipe</source>
-        <translation type="unfinished">Rezept</translation>
+        <translation>Rezept</translation>
     </message>
     <message>
         <source>Number</source>
-        <translation type="unfinished">Nummer</translation>
+        <translation>Nummer</translation>
     </message>
     <message>
         <source>The picture was simulated.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Bild war simuliert.</translation>
     </message>
     <message>
         <source>The verdict is right</source>
@@ -509,27 +509,27 @@
     <name>FilterBar</name>
     <message>
         <source>Part number</source>
-        <translation>Teilenummer</translation>
+        <translation>Teile-Nr.</translation>
     </message>
     <message>
         <source>Reason</source>
-        <translation type="unfinished">Grund</translation>
+        <translation>Grund</translation>
     </message>
     <message>
         <source>Recipe</source>
-        <translation type="unfinished">Rezept</translation>
+        <translation>Rezept</translation>
     </message>
     <message>
         <source>Time</source>
-        <translation type="unfinished">Zeit</translation>
+        <translation>Zeit</translation>
     </message>
     <message>
         <source>From</source>
-        <translation type="unfinished">Von</translation>
+        <translation>Von</translation>
     </message>
     <message>
         <source>until</source>
-        <translation type="unfinished"></translation>
+        <translation>bis</translation>
     </message>
     <message>
         <source>Any time</source>
@@ -541,19 +541,19 @@
     </message>
     <message>
         <source>Last 8 hours</source>
-        <translation type="unfinished">Letzte 8 Stunden</translation>
+        <translation>Letzte 8 Stunden</translation>
     </message>
     <message>
         <source>Last 24 hours</source>
-        <translation type="unfinished">Letzte 24 Stunden</translation>
+        <translation>Letzte 24 Stunden</translation>
     </message>
     <message>
         <source>Last 7 days</source>
-        <translation type="unfinished">Letzte 7 Tage</translation>
+        <translation>Letzte 7 Tage</translation>
     </message>
     <message>
         <source>Own times …</source>
-        <translation type="unfinished"></translation>
+        <translation>Eigene Zeiten …</translation>
     </message>
     <message>
         <source>All reasons</source>
@@ -561,7 +561,7 @@
     </message>
     <message>
         <source>All recipes</source>
-        <translation type="unfinished">Alle Rezepte</translation>
+        <translation>Alle Rezepte</translation>
     </message>
 </context>
 <context>
@@ -718,7 +718,7 @@
     <name>Loader</name>
     <message>
         <source>{path} is no picture that this screen can show.</source>
-        <translation type="unfinished">{path} ist kein Bild, das dieser Bildschirm zeigen kann.</translation>
+        <translation>{path} ist kein Bild, das dieser Bildschirm zeigen kann.</translation>
     </message>
 </context>
 <context>
@@ -852,11 +852,11 @@
     </message>
     <message>
         <source>part is good</source>
-        <translation>Teil ist gut</translation>
+        <translation>Teil gut</translation>
     </message>
     <message>
         <source>part is bad</source>
-        <translation>Teil ist schlecht</translation>
+        <translation>Teil schlecht</translation>
     </message>
     <message>
         <source>{waiting} wait  ·  {today} today  ·  {session} by you now</source>
@@ -1473,19 +1473,19 @@
     <name>TimeBar</name>
     <message>
         <source>Picture</source>
-        <translation type="unfinished">Bild</translation>
+        <translation>Bild</translation>
     </message>
     <message>
         <source>Waiting</source>
-        <translation type="unfinished">Wartet</translation>
+        <translation>Warten</translation>
     </message>
     <message>
         <source>Model</source>
-        <translation type="unfinished">Modell</translation>
+        <translation>Modell</translation>
     </message>
     <message>
         <source>Decision</source>
-        <translation type="unfinished"></translation>
+        <translation>Entscheidung</translation>
     </message>
     <message>
         <source>Record and the rest</source>

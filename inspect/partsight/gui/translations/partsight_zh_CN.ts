@@ -310,11 +310,11 @@
     </message>
     <message>
         <source>Review</source>
-        <translation type="unfinished">复检</translation>
+        <translation>复检</translation>
     </message>
     <message>
         <source>Say what you think of this part</source>
-        <translation type="unfinished"></translation>
+        <translation>说出您对该零件的判断</translation>
     </message>
 </context>
 <context>
@@ -368,15 +368,15 @@
     <name>Facts</name>
     <message>
         <source>Part</source>
-        <translation type="unfinished">零件</translation>
+        <translation>零件</translation>
     </message>
     <message>
         <source>Time</source>
-        <translation type="unfinished">时间</translation>
+        <translation>时间</translation>
     </message>
     <message>
         <source>The line&apos;s answer</source>
-        <translation type="unfinished"></translation>
+        <translation>产线处理</translation>
     </message>
     <message>
         <source>Mode</source>
@@ -428,19 +428,19 @@
     </message>
     <message>
         <source>Model</source>
-        <translation type="unfinished">模型</translation>
+        <translation>模型</translation>
     </message>
     <message>
         <source>Recipe</source>
-        <translation type="unfinished">配方</translation>
+        <translation>配方</translation>
     </message>
     <message>
         <source>Number</source>
-        <translation type="unfinished">编号</translation>
+        <translation>编号</translation>
     </message>
     <message>
         <source>The picture was simulated.</source>
-        <translation type="unfinished"></translation>
+        <translation>图像为模拟。</translation>
     </message>
     <message>
         <source>The verdict is right</source>
@@ -513,23 +513,23 @@
     </message>
     <message>
         <source>Reason</source>
-        <translation type="unfinished">原因</translation>
+        <translation>原因</translation>
     </message>
     <message>
         <source>Recipe</source>
-        <translation type="unfinished">配方</translation>
+        <translation>配方</translation>
     </message>
     <message>
         <source>Time</source>
-        <translation type="unfinished">时间</translation>
+        <translation>时间</translation>
     </message>
     <message>
         <source>From</source>
-        <translation type="unfinished">从</translation>
+        <translation>从</translation>
     </message>
     <message>
         <source>until</source>
-        <translation type="unfinished"></translation>
+        <translation>至</translation>
     </message>
     <message>
         <source>Any time</source>
@@ -541,19 +541,19 @@
     </message>
     <message>
         <source>Last 8 hours</source>
-        <translation type="unfinished">最近 8 小时</translation>
+        <translation>最近 8 小时</translation>
     </message>
     <message>
         <source>Last 24 hours</source>
-        <translation type="unfinished">最近 24 小时</translation>
+        <translation>最近 24 小时</translation>
     </message>
     <message>
         <source>Last 7 days</source>
-        <translation type="unfinished">最近 7 天</translation>
+        <translation>最近 7 天</translation>
     </message>
     <message>
         <source>Own times …</source>
-        <translation type="unfinished"></translation>
+        <translation>自定义时间…</translation>
     </message>
     <message>
         <source>All reasons</source>
@@ -561,7 +561,7 @@
     </message>
     <message>
         <source>All recipes</source>
-        <translation type="unfinished">所有配方</translation>
+        <translation>全部配方</translation>
     </message>
 </context>
 <context>
@@ -718,7 +718,7 @@
     <name>Loader</name>
     <message>
         <source>{path} is no picture that this screen can show.</source>
-        <translation type="unfinished">{path} 不是此界面可显示的图像。</translation>
+        <translation>{path} 不是本屏可显示的图像。</translation>
     </message>
 </context>
 <context>
@@ -1473,19 +1473,19 @@
     <name>TimeBar</name>
     <message>
         <source>Picture</source>
-        <translation type="unfinished">图像</translation>
+        <translation>图像</translation>
     </message>
     <message>
         <source>Waiting</source>
-        <translation type="unfinished">等待中</translation>
+        <translation>等待</translation>
     </message>
     <message>
         <source>Model</source>
-        <translation type="unfinished">模型</translation>
+        <translation>模型</translation>
     </message>
     <message>
         <source>Decision</source>
-        <translation type="unfinished"></translation>
+        <translation>判定</translation>
     </message>
     <message>
         <source>Record and the rest</source>
