@@ -118,9 +118,9 @@ check_qt() {
 
 # Screenshots of the screen need real fonts, Chinese too; the wallboard is tested in a real browser.
 check_screens() {
-    command -v Xvfb >/dev/null && command -v chromium >/dev/null && command -v fc-list >/dev/null &&
+    command -v Xvfb >/dev/null && command -v xwininfo >/dev/null && command -v chromium >/dev/null && command -v fc-list >/dev/null &&
         [[ -n $(fc-list :lang=zh-cn) ]] && return
-    need_packages xvfb chromium fontconfig fonts-dejavu-core fonts-noto-cjk
+    need_packages xvfb x11-utils chromium fontconfig fonts-dejavu-core fonts-noto-cjk
 }
 
 # A hash of all that decides what an environment holds.

@@ -88,15 +88,16 @@ class Board:
                 const bad = [];
                 const shown = (e) => e.offsetParent !== null && e.getBoundingClientRect().height > 0;
                 const watched = document.querySelectorAll(
-                    "h1, .chip, #clock, .banner, #verdict, #verdict strong, .reason, .part, #history li, dt, dd, #faults h2, #faults p, figure",
+                    "h1, .chip, #clock, .banner, #verdict, #verdict strong, .reason, .part, #history li, dt, dd," +
+                    "#faults h2, #faults p, figure",
                 );
                 for (const e of watched) {
                     if (!shown(e)) continue;
                     const name = `${e.id || e.className || e.tagName} "${e.textContent.trim().slice(0, 40)}"`;
                     const box = e.getBoundingClientRect();
                     if (e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0) bad.push(`too wide: ${name}`);
-                    const out = box.left < -1 || box.top < -1 || box.right > innerWidth + 1 || box.bottom > innerHeight + 1;
-                    if (out) bad.push(`outside: ${name}`);
+                    const over = box.right > innerWidth + 1 || box.bottom > innerHeight + 1;
+                    if (box.left < -1 || box.top < -1 || over) bad.push(`outside: ${name}`);
                 }
                 const word = document.querySelector("#verdict strong").getBoundingClientRect();
                 const card = document.getElementById("verdict").getBoundingClientRect();

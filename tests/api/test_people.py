@@ -69,6 +69,7 @@ LEAST: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{V1}/reviews/export"): ENGINEER,
     ("GET", f"{V1}/recipes"): VIEWER,
     ("GET", f"{V1}/recipes/{{name}}"): VIEWER,
+    ("GET", f"{V1}/recipes/{{name}}/reference/{{camera}}"): VIEWER,
     ("PUT", f"{V1}/recipes/{{name}}"): ENGINEER,
     ("POST", f"{V1}/recipes/{{name}}/restore"): ENGINEER,
     ("POST", f"{V1}/recipes/{{name}}/try"): VIEWER,

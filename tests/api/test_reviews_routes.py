@@ -71,6 +71,8 @@ def results_sent(cell: Cell) -> list[tuple[int, bytes]]:
 
 def test_a_review_is_told_to_every_screen_and_changes_nothing_else(cell: Cell, wait_until: Callable[..., Any]) -> None:
     part = cell.judged(wait_until, "first")
+    total = cell.ask("GET", "/api/v1/summary").json()["total"]
+    wait_until(lambda: counts(cell)["triggers"] == total and not counts(cell)["in_flight"], what="a status of now")
     before = cell.whole(part.sequence), counts(cell), results_sent(cell)
     body = {
         "judgement": "wrong",

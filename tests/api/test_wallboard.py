@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import threading
@@ -313,9 +314,7 @@ def speaking(rig: Rig, **changes: Any) -> Iterator[None]:
     ("size", "lang"),
     [("1080p", "en"), ("1080p", "zh"), ("1080p", "de"), ("720p", "de"), ("portrait", "de"), ("4k", "zh")],
 )
-def test_it_is_readable_from_afar_at_any_size(
-    browser: Browser, rig: Rig, tmp_path: Path, size: str, lang: str
-) -> None:
+def test_it_is_readable_from_afar_at_any_size(browser: Browser, rig: Rig, tmp_path: Path, size: str, lang: str) -> None:
     """Each state: nothing is cut off or lies over the edge, and the verdict's word is large. Written as pictures."""
     image = np.full((480, 640), 130, np.uint8)
     with open_board(browser, rig.door.url, lang=lang, size=SIZES[size]) as board:
@@ -377,7 +376,7 @@ def test_quick_verdicts_do_not_flicker_and_no_reject_is_passed_over(browser: Bro
         changes = board.page.evaluate("window.changes")
         assert [result for _, _, result in changes][-2:] == ["NG", "OK"]
         assert int(changes[-2][1]) == parts[7]["sequence"]
-        gaps = [b[0] - a[0] for a, b in zip(changes, changes[1:], strict=False)]
+        gaps = [b[0] - a[0] for a, b in itertools.pairwise(changes)]
         assert min(gaps) > 1000 / 3
 
 

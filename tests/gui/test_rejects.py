@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -307,6 +308,18 @@ def test_twenty_million_pixels_stay_fluid(canvas: Canvas, qtbot: QtBot) -> None:
         image = levels.shown(across)
         seen = min(1.0, 900 / across) * image.width()
         assert seen <= 2 * 900
+
+
+def test_the_window_goes_on_while_twenty_million_pixels_are_decoded(canvas: Canvas, hand: Hand) -> None:
+    content = (Path(hand.served.data) / "large.png").read_bytes()
+    worker = threading.Thread(target=read_levels, args=(content,))
+    turns = 0
+    worker.start()
+    while worker.is_alive():
+        turns += 1
+        worker.join(0.001)
+    # A decoder that keeps Python's lock would leave a handful.
+    assert turns > 25
 
 
 # --- pure -------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -397,14 +398,32 @@ def test_nothing_is_lost_when_the_daemon_is_killed_while_drawing(
 def test_what_one_has_said_is_never_sent_under_anothers_name(
     waiting: list[PartRow], hand: Hand, open_screen: Open, qtbot: QtBot
 ) -> None:
-    page = open_page(hand, open_screen, qtbot)
-    # The login ends between the word and its sending.
-    page.client.me = page.client.me.model_copy(update={"user": "anna"})
-    press(page, Key.Key_R)
-    page.client.me = page.client.me.model_copy(update={"user": "operator"})
-    page.desk.flush()
-    sent = kept(hand, waiting[0].sequence, qtbot)
-    assert sent.who == "operator"
+    screen = open_screen(hand.served.url)
+    log_in(screen, qtbot, "operator")
+    screen.window.open_page("review")
+    page = screen.window.page("review")
+    assert isinstance(page, ReviewPage)
+    qtbot.waitUntil(lambda: ready(page, waiting[0].sequence))
+    daemon = hand.served.run.process
+    daemon.send_signal(signal.SIGSTOP)
+    try:
+        qtbot.waitUntil(lambda: page.client.link is Link.SILENT)
+        press(page, Key.Key_R)
+        assert [said.who for said in page.desk.unsent] == ["operator"]
+        screen.client.log_out()
+    finally:
+        daemon.send_signal(signal.SIGCONT)
+    screen.window.login_page.form.user.clear()
+    log_in(screen, qtbot, "engineer")
+    qtbot.waitUntil(page.banner.isVisible)
+    assert "operator" in page.banner.text.text()
+    assert hand.part(waiting[0].sequence).disposition is None
+    press(page, Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert len(page.desk.unsent) == 1
+    screen.client.log_out()
+    screen.window.login_page.form.user.clear()
+    log_in(screen, qtbot, "operator")
+    assert kept(hand, waiting[0].sequence, qtbot).who == "operator"
 
 
 # --- pure -------------------------------------------------------------------------------------------

@@ -15,6 +15,8 @@ from partsight.wire.screen.message import Problem
 log = structlog.get_logger(__name__)
 
 MAX_BODY = 1 << 20
+MAX_LOGIN = 4096
+"""Of a login's body, which strangers may send: a megabyte of odd keys costs a second to be refused."""
 BODY_S = 20.0
 """For the whole body to be here."""
 PROBLEM = "application/problem+json"
@@ -126,23 +128,24 @@ class _Replay:
 async def _body(scope: Scope, receive: Receive) -> bytes:
     """All of it. Raises _Refuse: 413, 408, 400."""
     told = next((v for k, v in scope["headers"] if k == b"content-length"), b"0")
-    if not told.isdigit() or int(told[:12]) > MAX_BODY:
-        raise _Refuse(413, f"a body of more than {MAX_BODY} bytes")
+    most = MAX_LOGIN if scope["path"].endswith("/login") else MAX_BODY
+    if not told.isdigit() or int(told[:12]) > most:
+        raise _Refuse(413, f"a body of more than {most} bytes")
     try:
-        return await asyncio.wait_for(_read(receive), BODY_S)
+        return await asyncio.wait_for(_read(receive, most), BODY_S)
     except asyncio.TimeoutError:
         raise _Refuse(408, f"the body was not whole within {BODY_S:g} s") from None
 
 
-async def _read(receive: Receive) -> bytes:
+async def _read(receive: Receive, most: int) -> bytes:
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise _Refuse(400, "the client went away")
         body += message.get("body", b"")
-        if len(body) > MAX_BODY:
-            raise _Refuse(413, f"a body of more than {MAX_BODY} bytes")
+        if len(body) > most:
+            raise _Refuse(413, f"a body of more than {most} bytes")
         if not message.get("more_body", False):
             return bytes(body)
 

@@ -100,7 +100,7 @@ def _read(folder: Path) -> tuple[Users, tuple[int, int, int]]:
     path = folder / USERS
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}, (0, 0, 0)
     except OSError as problem:
         cure = "run this as the user who owns the data folder"

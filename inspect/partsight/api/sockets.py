@@ -16,6 +16,8 @@ MAX_CONNECTIONS = 256
 """More are answered 503."""
 SPARE_CONNECTIONS = 64
 """So many more are heard, to be told so; the rest is cut off."""
+PIECE_BYTES = 16 << 10
+"""What h11 is given at once: it bounds a head only by what is left of it, so a large read would pass whole."""
 HEAD_S = 10.0
 """For a request's head to be whole."""
 STALLED_S = 30.0
@@ -63,7 +65,10 @@ class BoundedHttp(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """The clock of the head runs while no request is under way."""
-        super().data_received(data)
+        for start in range(0, len(data), PIECE_BYTES):
+            super().data_received(data[start : start + PIECE_BYTES])
+            if self.transport.is_closing() or self.transport.get_protocol() is not self:
+                break
         if self.cycle is not None and not self.cycle.response_complete:
             self._head_is_whole()
         elif self._head is None and not self.transport.is_closing():

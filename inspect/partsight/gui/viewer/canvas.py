@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QFontMetricsF, QNativeGestureEvent, QPainter, QResizeEvent
+from PySide6.QtGui import QColor, QFontMetricsF, QImage, QNativeGestureEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import QGestureEvent, QPinchGesture, QWidget
 
 from partsight.gui.theme import Look
@@ -24,6 +24,8 @@ class Canvas(FrameView):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, zoomable=True)
         self._levels: Levels | None = None
+        self._kept: QImage | None = None
+        self._kept_key: object = None
         self.grabGesture(Qt.GestureType.PinchGesture)
         self.installEventFilter(self)
 
@@ -38,7 +40,7 @@ class Canvas(FrameView):
 
     def clear(self) -> None:
         """No picture, no boxes."""
-        self._levels = None
+        self._levels = self._kept = self._kept_key = None
         super().clear()
         self.reset_zoom()
 
@@ -77,13 +79,29 @@ class Canvas(FrameView):
         self.zoom_at(factor, QPointF(self.width() / 2, self.height() / 2))
 
     def _paint_image(self, painter: QPainter, rect: QRectF) -> None:
-        """Only what is seen, from the smallest copy that is sharp enough."""
+        """Only what is seen, from the smallest copy that is sharp enough; kept while only the boxes on it change."""
         levels = self._levels
         if levels is None:
             return
+        seen = rect.intersected(QRectF(self.rect()))
+        key = (id(levels), rect.getRect(), seen.getRect(), self.devicePixelRatioF())
+        if key != self._kept_key:
+            self._kept_key, self._kept = key, None
+            self._paint_seen(painter, levels, rect, seen)
+            return
+        if self._kept is None:
+            self._kept = QImage(seen.size().toSize() * self.devicePixelRatioF(), QImage.Format.Format_RGB32)
+            self._kept.setDevicePixelRatio(self.devicePixelRatioF())
+            behind = QPainter(self._kept)
+            behind.translate(-seen.topLeft())
+            behind.fillRect(seen, QColor(Look.here().colours.picture))
+            self._paint_seen(behind, levels, rect, seen)
+            behind.end()
+        painter.drawImage(seen.topLeft(), self._kept)
+
+    def _paint_seen(self, painter: QPainter, levels: Levels, rect: QRectF, seen: QRectF) -> None:
         across = rect.width() * self.devicePixelRatioF()
         image = levels.shown(across)
-        seen = rect.intersected(QRectF(self.rect()))
         by = image.width() / rect.width()
         source = QRectF((seen.x() - rect.x()) * by, (seen.y() - rect.y()) * by, seen.width() * by, seen.height() * by)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, across < PIXELS_FROM * levels.size.width())
