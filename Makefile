@@ -5,8 +5,6 @@
 .PHONY: help demo test test-training proof bench lock lint clean
 
 BIN := .venv/bin
-# One more than the cores that CI has: most tests wait for other processes.
-WORKERS := 3
 # One folder for every checkout: torch is too large to have twice.
 TRAINING := $(shell scripts/setup.sh where)
 
@@ -18,7 +16,7 @@ demo:  ## A simulated line, judged by the real model, in the terminal
 	@$(BIN)/partsight demo $(ARGS)
 
 test: lint  ## Lint, types, import contracts, lock files, tests (no torch)
-	$(BIN)/python -m pytest -m "not proof" -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m "not proof" $(ARGS)
 
 lint:  ## The checks of `make test` without the tests
 	@scripts/setup.sh test
