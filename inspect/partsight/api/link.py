@@ -322,7 +322,9 @@ class ApiLink:
             log.warning("cannot be told to the screens", what=what, problem=str(problem)[:300])
 
     def _send(self, run: _Run, message: BaseModel) -> None:
-        run.channel.send(_packed(message), self._silent_s, self._stopping)
+        # While it still imports, it takes nothing either.
+        patience_s = self._silent_s if run.heard is not None else max(self._silent_s, STARTING_S)
+        run.channel.send(_packed(message), patience_s, self._stopping)
 
     # --- the reader -------------------------------------------------------------------------------
 
