@@ -88,7 +88,7 @@ class Desk:
             return _refused(request, OpRefused(422, "this does not hold", tuple(map(str, error.mistakes))))
         except RecordsError as error:
             return _refused(request, OpRefused(503, f"the records cannot do this now: {error}"))
-        except Exception as error:
+        except Exception as error:  # the top of one op: whoever asked is told, and the thread goes on
             log.error("an op of the API failed", op=request.op, exc_info=error)
             text = f"{request.op} failed: {type(error).__name__}; see the daemon's log and report it"
             return _refused(request, OpRefused(500, text))
