@@ -60,11 +60,13 @@ def measure(url: str, seconds: float, size: tuple[int, int]) -> dict[str, float]
     from PySide6.QtWidgets import QApplication
 
     from partsight.gui.client import Client
+    from partsight.gui.garbage import Collector
     from partsight.gui.language import Languages
     from partsight.gui.theme import Look
     from partsight.gui.window import Window
 
     app = QApplication([])
+    Collector(app)
     app.setStyle("Fusion")
     Look(app).fit(*size)
     client = Client(url)

@@ -24,6 +24,7 @@ from partsight.api.channel import ReplyMessage, RequestMessage, WatchMessage
 from partsight.api.people import Author, People
 from partsight.domain.frame import Grab, PixelFormat
 from partsight.gui.client import Client
+from partsight.gui.garbage import Collector
 from partsight.gui.language import Language, Languages
 from partsight.gui.theme import Look, ThemeName
 from partsight.gui.window import Options, Window
@@ -144,6 +145,15 @@ def open_line(folder: Path, ca: Path | None = None, **settings: JsonValue) -> It
         finally:
             line.close()
             thread.join()
+
+
+@pytest.fixture(scope="package", autouse=True)
+def collector(qapp: QApplication) -> Iterator[None]:
+    """As in the program: garbage of Qt's objects is collected in the window's thread only."""
+    made = Collector(qapp)
+    yield
+    made.stop()
+    made.deleteLater()
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 
 from partsight.gui.client import Client, ScreenError
+from partsight.gui.garbage import Collector
 from partsight.gui.language import LANGUAGES, Language, Languages, system_language
 from partsight.gui.theme import Look, ThemeName
 from partsight.gui.window import Options, Window
@@ -41,6 +42,7 @@ def run(asked: Asked) -> int:
     app.setApplicationName("partsight")
     app.setDesktopFileName("partsight")
     app.setStyle("Fusion")
+    Collector(app)
     settings = QSettings("partsight", "screen")
     look = Look(app, asked.theme or _theme(settings))
     languages = Languages(app, asked.language or _language(settings))
