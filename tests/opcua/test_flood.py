@@ -94,7 +94,7 @@ def test_connections_without_end_and_garbage_keep_nobody_out_for_long(observed: 
 
 def test_local_clients_observe_unless_told_otherwise(observed: Any, play: Any, find: Any) -> None:
     async def scenario() -> None:
-        async with Client(observed.url) as client:
+        async with Client(observed.url, timeout=20) as client:  # the strangers before it may still be waited out
             node = await find(client, "VisionStateMachine")
             with pytest.raises(ua.UaStatusCodeError, match="BadUserAccessDenied"):
                 await node.call_method(f"{node.nodeid.NamespaceIndex}:Halt", ua.Variant(0, ua.VariantType.Int32), "")

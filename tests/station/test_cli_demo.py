@@ -16,7 +16,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,8 +74,12 @@ class Demo:
 
     def windows(self) -> list[psutil.Process]:
         """The screen's processes."""
-        children = psutil.Process(self.process.pid).children()
-        return [child for child in children if "gui" in child.cmdline()]
+        found = []
+        for child in psutil.Process(self.process.pid).children():
+            with suppress(psutil.NoSuchProcess):  # a zombie too: one that has ended and is not yet reaped
+                if "gui" in child.cmdline():
+                    found.append(child)
+        return found
 
 
 @contextmanager
