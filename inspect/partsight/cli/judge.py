@@ -63,6 +63,7 @@ class Order:
 
     source: Path
     model: str
+    precision: str
     recipe: str | None
     split: str | None
     backend: str
@@ -86,6 +87,7 @@ def judge(
     source: Annotated[Path, typer.Argument(help="A folder of images, one image, a video, or a DeepPCB folder.")],
     *,
     model: Annotated[str, typer.Option(help="Model bundle: its name or its folder.")] = "pcb",
+    precision: Annotated[str, typer.Option(help="The bundle's file of this precision: fp32, fp16, int8.")] = "fp32",
     recipe: Annotated[
         str | None,
         typer.Option(help="Recipe: its name or its file. Without it: the one named like the annotations or the model."),
@@ -110,7 +112,21 @@ def judge(
     set_up_logs(quiet=True)
     messages = Console(stderr=True)
     order = Order(
-        source, model, recipe, split, backend, threads, iou, camera, mm_per_px, csv, parquet, overlays, limit, json
+        source=source,
+        model=model,
+        precision=precision,
+        recipe=recipe,
+        split=split,
+        backend=backend,
+        threads=threads,
+        iou=iou,
+        camera=camera,
+        mm_per_px=mm_per_px,
+        csv=csv,
+        parquet=parquet,
+        overlays=overlays,
+        limit=limit,
+        quiet=json,
     )
     told, rows = _carry_out(order, messages)
     if not rows:
@@ -189,7 +205,7 @@ def _annotations_of(order: Order, classes: Sequence[str]) -> AnnotatedSet:
 def _spec_of(order: Order) -> ModelSpec:
     """The checked model. A wrong name or a wrong bundle is a mistake of the call, as it is in a configuration."""
     try:
-        return load(find_bundle(order.model, Path.cwd())).spec()
+        return load(find_bundle(order.model, Path.cwd())).spec(order.precision)
     except BundleError as problem:
         raise ConfigError([Mistake("--model", "", str(problem))]) from problem
 

@@ -67,7 +67,7 @@ class OpenVinoRunner:
         """The output in OpenVINO's own memory, valid until the next run."""
         self._request.infer()
         output: npt.NDArray[np.float32] = self._request.get_output_tensor(0).data
-        return output
+        return output.astype(np.float32, copy=False)
 
 
 def _bf16(core: Any, precision: str) -> bool:

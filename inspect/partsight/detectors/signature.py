@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from partsight.domain.errors import BundleError
 from partsight.domain.model import ModelSpec, OutputFormat
 
+FLOATS = ("float32", "float16")
+"""Element types of inputs and outputs that are fed and read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Port:
@@ -50,13 +53,15 @@ def check_ports(spec: ModelSpec, inputs: tuple[Port, ...], outputs: tuple[Port, 
     port = inputs[0]
     wanted = (port.shape[0] if port.shape else None, 3, spec.height, spec.width)
     fits = len(port.shape) == 4 and all(n is None or n == m for n, m in zip(port.shape, wanted, strict=True))
-    if port.name != spec.input_name or port.dtype != "float32" or not fits:
+    if port.name != spec.input_name or port.dtype not in FLOATS or not fits:
         raise BundleError(
-            f"{spec.path}: the input is {port}, the card says {spec.input_name!r} float32 "
+            f"{spec.path}: the input is {port}, the card says {spec.input_name!r} float32 or float16 "
             f"(n, 3, {spec.height}, {spec.width}); correct [input] in the card or export the model again"
         )
-    if outputs[0].dtype != "float32":
-        raise BundleError(f"{spec.path}: the output is {outputs[0]}; float32 is needed: export the model again")
+    if outputs[0].dtype not in FLOATS:
+        raise BundleError(
+            f"{spec.path}: the output is {outputs[0]}; float32 or float16 is needed: export the model again"
+        )
     return port.shape[0] or 1
 
 

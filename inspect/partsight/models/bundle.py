@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from partsight.domain.errors import BundleError, Mistake
-from partsight.domain.model import ModelSpec
+from partsight.domain.model import GoldenFrame, ModelSpec
 from partsight.models.card import CARD, Card, read_card
 
 CHUNK = 1 << 20
@@ -45,6 +45,16 @@ class Bundle:
         """The files that show what the model must answer."""
         return tuple(self.folder / one.file for one in self.card.golden)
 
+    def _golden_frames(self) -> tuple[GoldenFrame, ...]:
+        """`NAME.json` with `NAME.png` beside it."""
+        known = {one.file: one.sha256 for one in self.card.golden}
+        pairs = [(PurePosixPath(name).with_suffix(".png"), name) for name in known if name.endswith(".json")]
+        return tuple(
+            GoldenFrame(self.folder / picture, known[str(picture)], self.folder / answer, known[answer])
+            for picture, answer in pairs
+            if str(picture) in known
+        )
+
     def _spec(self, path: Path, sha256: str, precision: str) -> ModelSpec:
         card = self.card
         thresholds: Mapping[str, float] = MappingProxyType(dict(card.thresholds))
@@ -66,6 +76,7 @@ class Bundle:
             floor=card.floor,
             nms_iou=card.output.nms_iou,
             max_detections=card.output.max_detections,
+            golden=self._golden_frames(),
         )
 
 
