@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,11 @@ from hypothesis import HealthCheck, settings
 DEEPPCB = "PARTSIGHT_DEEPPCB"
 POLL_S = 0.005
 GRACE_S = 3.0
+
+# The tests start hundreds of processes. Where byte code is not kept, as images for containers like to have it, each of
+# them compiles the whole source again, which is up to half of its start.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # The machine's speed is not what a property test is about; the same examples each time, so that a red build can be
 # run again. HYPOTHESIS_PROFILE=search looks for new ones.
@@ -81,9 +87,11 @@ def wait_until() -> Callable[..., Any]:
 def nothing_left_behind() -> Iterator[None]:
     """Fail a test that leaves a thread or a child process running, after a moment for them to end.
 
-    What a module's or the session's fixture started counts as there before; daemon threads may stay.
+    What a module's or the session's fixture started counts as there before; daemon threads may stay. Nor may it leave
+    its process at a lower priority, which every daemon of a later test would inherit.
     """
     threads, children = set(_threads()), set(_children())
+    nice = os.getpriority(os.PRIO_PROCESS, 0)
     yield
     end = time.monotonic() + GRACE_S
     while (left := [*(set(_threads()) - threads), *(set(_children()) - children)]) and time.monotonic() < end:
@@ -93,6 +101,7 @@ def nothing_left_behind() -> Iterator[None]:
         if isinstance(process, psutil.Process):
             process.kill()
     assert not left, f"left running by the test: {left}"
+    assert os.getpriority(os.PRIO_PROCESS, 0) == nice, "the test has changed its own process's priority"
 
 
 def _threads() -> list[threading.Thread]:

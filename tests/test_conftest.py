@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 LEAKS = """
-import subprocess, sys, threading
+import os, subprocess, sys, threading
 from hypothesis import given, strategies
 
 forever = threading.Event()
@@ -31,6 +31,9 @@ def test_after():
     process.stdin.close()
     assert process.wait(10) != 0, "the check ends what a test left"
     forever.set()
+
+def test_priority():
+    os.nice(1)
 
 @given(strategies.integers())
 def test_property(number):
@@ -67,10 +70,11 @@ def run_pytest(folder: Path, text: str, **environment: str) -> str:
 
 def test_what_a_test_leaves_running_fails_it(tmp_path: Path) -> None:
     output = run_pytest(tmp_path, LEAKS)
-    assert "5 passed, 2 errors" in output
+    assert "6 passed, 3 errors" in output
     assert "ERROR test_it.py::test_thread" in output
     assert "stray-thread" in output
     assert "ERROR test_it.py::test_process" in output
+    assert "ERROR test_it.py::test_priority" in output
 
 
 def test_missing_images_are_said_loudly(tmp_path: Path) -> None:

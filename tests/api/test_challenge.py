@@ -35,6 +35,47 @@ class Bench:
     def __init__(self, served: Served, client: httpx.Client) -> None:
         self.served = served
         self.client = client
+        self.reported = 0
+
+    def begin_anew(self) -> None:
+        """As it is after the start, whatever the test before has left: no test, no bypass, Ready."""
+        if self.state()["running"]:
+            self.say("abort")
+        if self.status()["mode"] == "BYPASS":
+            answer = self.client.post("/api/v1/commands/bypass", json={"on": False, "why": "over"})
+            assert answer.status_code == 200, answer.text
+        if self.state()["failed"]:
+            self.kit_for(["OK", "NG"])
+            self.reset()
+            self.pass_a_test()
+        until(lambda: self.status()["ready"])
+        self.reported = len(self.reports())
+
+    def reports(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.client.get(f"{ASK}/reports").json()
+        return found
+
+    def report(self) -> dict[str, Any]:
+        """Of the test that has ended."""
+        found: list[dict[str, Any]] = until(lambda: len(r := self.reports()) > self.reported and r)
+        return found[0]
+
+    def reset(self) -> None:
+        assert self.client.post("/api/v1/commands/reset").status_code == 200
+        until(lambda: self.status()["state"] == "INITIALIZED")
+
+    def pass_a_test(self) -> None:
+        """Again and again, until the kit fits what the model says of the pictures that come."""
+        for _ in range(12):
+            self.say("start", {})
+            first = self.part()
+            self.say("confirm", {"ok": True})
+            second = self.part()
+            self.say("confirm", {"ok": True})
+            if first["right"] and second["right"]:
+                return
+            self.reset()
+        raise AssertionError("the pictures never fit the kit")
 
     def state(self) -> dict[str, Any]:
         found: dict[str, Any] = self.client.get(ASK).json()
@@ -74,13 +115,20 @@ class Bench:
         assert answer.status_code == 200, answer.text
 
 
-@pytest.fixture
-def bench(tmp_path: Path, serving: Callable[..., Any]) -> Iterator[Bench]:
-    with serving(tmp_path, camera=DARK, trigger=CALLED, line=NO_STOPS) as served:
+@pytest.fixture(scope="module")
+def shared_bench(tmp_path_factory: pytest.TempPathFactory, serving: Callable[..., Any]) -> Iterator[Bench]:
+    with serving(tmp_path_factory.mktemp("bench"), camera=DARK, trigger=CALLED, line=NO_STOPS) as served:
         token = served.add_user("eve", Role.ADMINISTRATOR)
         with served.http(token) as client:
             until(lambda: client.get("/api/v1/status").json()["state"] == "RUNNING")
             yield Bench(served, client)
+
+
+@pytest.fixture
+def bench(shared_bench: Bench) -> Bench:
+    """A station for all tests that leave it as they found it."""
+    shared_bench.begin_anew()
+    return shared_bench
 
 
 def run_through(bench: Bench, ok: bool = True) -> list[dict[str, Any]]:
@@ -102,7 +150,7 @@ def test_a_guided_test_passes_and_is_kept_with_every_step(bench: Bench) -> None:
         assert (state["waiting_for"], state["current"], state["call"]) == ("part", 0, False)
         assert not until(lambda: (s := bench.status())["mode"] == "CHALLENGE" and s)["ready"], "Ready is 0 meanwhile"
         steps = run_through(bench)
-        report = until(lambda: bench.client.get(f"{ASK}/reports").json())[0]
+        report = bench.report()
         told = stream.event("challenge")
     assert [s["result"] for s in report["steps"]] == [s["result"] for s in steps]
     right = [s["result"] == ("NG" if s["part"]["bad"] else "OK") for s in steps]
@@ -135,7 +183,7 @@ def test_rule_2_after_a_failed_test_ready_stays_0_through_reset_and_restart_unti
             assert not status["ready"]
             record = bench.plain()
             assert (record["result"], record["action"], record["mode"]) == ("INVALID", "reject", "SIMULATION")
-            report = until(lambda: client.get(f"{ASK}/reports").json())[0]
+            report = bench.report()
             assert (report["passed"], report["failed"], report["suspects"]) == (False, True, len(passed))
             assert report["steps"][0]["remark"] == "the ejector missed it"
             suspects = client.get(f"{ASK}/suspects").json()
@@ -148,16 +196,7 @@ def test_rule_2_after_a_failed_test_ready_stays_0_through_reset_and_restart_unti
             status = until(lambda: (s := bench.status())["state"] == "INITIALIZED" and s)
             assert not status["ready"]
             assert "challenge test has failed" in status["why"]
-            for _ in range(12):  # until the kit fits what the model says of the pictures that come
-                bench.say("start", {})
-                first = bench.part()
-                bench.say("confirm", {"ok": True})
-                second = bench.part()
-                bench.say("confirm", {"ok": True})
-                if first["right"] and second["right"]:
-                    break
-                client.post("/api/v1/commands/reset")
-                until(lambda: bench.status()["state"] == "INITIALIZED")
+            bench.pass_a_test()
             status = until(lambda: (s := bench.status())["ready"] and s)
             assert (status["state"], bench.state()["failed"]) == ("RUNNING", False)
             assert bench.plain()["result"] in ("OK", "NG")
@@ -179,7 +218,7 @@ def test_an_aborted_test_counts_as_not_passed_and_fails_only_where_a_wrong_verdi
     bench.kit_for(["OK", "NG"])
     bench.say("start", {})
     bench.say("abort")
-    report = until(lambda: bench.client.get(f"{ASK}/reports").json())[0]
+    report = bench.report()
     assert (report["passed"], report["failed"], report["aborted"]) == (False, False, True)
     until(lambda: bench.status()["ready"])
     bench.say("abort", expect=409)
@@ -268,13 +307,15 @@ def test_each_role_may_what_it_may(station: Staffed, what: str) -> None:
                 assert answer.status_code in (409, 422), (role, answer.text)
 
 
-def test_a_kit_that_proves_nothing_is_refused_with_why(bench: Bench) -> None:
-    for parts, word in (
-        ([{"name": "a", "bad": True}, {"name": "b", "bad": True}], "good part"),
-        ([{"name": "a", "bad": False}, {"name": "b", "bad": False}], "blind"),
-        ([{"name": "a", "bad": False}, {"name": "a", "bad": True}], "name a"),
-    ):
-        answer = bench.client.put(f"{ASK}/kit", json={"parts": parts})
-        assert answer.status_code == 422
-        assert word in answer.json()["detail"]
-    assert "no kit" in bench.say("start", {}, expect=409)["detail"]
+def test_a_kit_that_proves_nothing_is_refused_with_why(station: Staffed) -> None:
+    with station.http(Role.ADMINISTRATOR) as client:
+        for parts, word in (
+            ([{"name": "a", "bad": True}, {"name": "b", "bad": True}], "good part"),
+            ([{"name": "a", "bad": False}, {"name": "b", "bad": False}], "blind"),
+            ([{"name": "a", "bad": False}, {"name": "a", "bad": True}], "name a"),
+        ):
+            answer = client.put(f"{ASK}/kit", json={"parts": parts})
+            assert answer.status_code == 422
+            assert word in answer.json()["detail"]
+        answer = client.post(f"{ASK}/start", json={})
+        assert (answer.status_code, "no kit" in answer.json()["detail"]) == (409, True)

@@ -135,6 +135,7 @@ def in_canvas(board: Board, camera: str, width: int, height: int) -> Callable[[f
     return lambda x, y: ((left + x * scale) / box["width"], (top + y * scale) / box["height"])
 
 
+@pytest.mark.timed
 def test_a_killed_daemon_is_seen_within_a_second_and_comes_back(
     browser: Browser, tmp_path: Path, serving: Callable[..., Any]
 ) -> None:
@@ -155,6 +156,7 @@ def test_a_killed_daemon_is_seen_within_a_second_and_comes_back(
             assert not board.seen("#banner-link")
 
 
+@pytest.mark.timed
 def test_a_daemon_that_hangs_is_seen_within_a_second(browser: Browser, tmp_path: Path, serving: Any) -> None:
     with serving(tmp_path) as served, open_board(browser, served.url) as board:
         board.link("live")
@@ -168,6 +170,7 @@ def test_a_daemon_that_hangs_is_seen_within_a_second(browser: Browser, tmp_path:
         board.link("live")
 
 
+@pytest.mark.timed
 def test_twenty_broken_connections_leave_nothing_behind(browser: Browser, station_without_users: Served) -> None:
     """Months with a bad cable: the heap, the nodes and the listeners are as many as before, and so is the server's."""
     cable = Cable(station_without_users.port)

@@ -29,7 +29,10 @@ class Figures:
 
 
 def balance(cell: Cell, newest: int) -> Figures:
-    """Hold all against all. Fails where a record is missing, repeated, out of order or changed."""
+    """Hold all against all. Fails where a record is missing, repeated, out of order or changed.
+
+    newest: up to which it is held; the station still runs, and tells how it is.
+    """
     recorded = {
         seq: (kind, payload)
         for seq, kind, payload in rows(cell.records_file, "SELECT seq, kind, payload FROM outbox ORDER BY seq")
@@ -42,12 +45,13 @@ def balance(cell: Cell, newest: int) -> Figures:
     )
     assert not silent, f"recorded and never sent: {silent[:10]}"
 
-    used = [seq for (seq,) in rows(cell.consumer_file, "SELECT seq FROM ordered ORDER BY position")]
+    upto_newest = f"WHERE seq <= {newest}"
+    used = [seq for (seq,) in rows(cell.consumer_file, f"SELECT seq FROM ordered {upto_newest} ORDER BY position")]
     assert used == list(recorded), f"not +1 each: {_first_difference(used, list(recorded))}"
-    kept = dict(rows(cell.consumer_file, "SELECT seq, payload FROM record"))
+    kept = dict(rows(cell.consumer_file, f"SELECT seq, payload FROM record {upto_newest}"))
     assert kept == {seq: payload for seq, (_, payload) in recorded.items()}
 
-    arrivals = rows(cell.consumer_file, "SELECT at_us, leaf, seq, payload FROM arrival ORDER BY n")
+    arrivals = rows(cell.consumer_file, f"SELECT at_us, leaf, seq, payload FROM arrival {upto_newest} ORDER BY n")
     first_at: dict[int, int] = {}
     early, upto = 0, 0
     for at_us, leaf, seq, payload in arrivals:

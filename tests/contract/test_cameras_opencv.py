@@ -195,6 +195,7 @@ def test_a_dropped_connection_is_lost_at_once_and_comes_back(server: MjpegServer
     camera.close()
 
 
+@pytest.mark.timed
 def test_a_host_that_accepts_and_says_nothing_is_given_up_in_time(server: MjpegServer) -> None:
     server.silent.set()
     began = time.monotonic()

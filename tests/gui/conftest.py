@@ -15,7 +15,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import numpy as np
 import pytest
 from pydantic import JsonValue
-from PySide6.QtCore import QSettings
+from PySide6.QtCore import QEvent, QSettings
 from PySide6.QtWidgets import QApplication, QWidget
 from tests.api.conftest import PASSWORD
 from tests.api.rig import Rig, note, open_rig
@@ -170,13 +170,20 @@ def line(shared_line: Line) -> Line:
     return shared_line
 
 
-@pytest.fixture
-def staffed_line(tmp_path: Path) -> Iterator[Line]:
-    """Its own API, with a user of each role: viewer, operator, engineer, administrator, who share PASSWORD."""
-    with open_line(tmp_path) as made:
+@pytest.fixture(scope="module")
+def shared_staffed_line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    """Another process for a file's tests."""
+    with open_line(tmp_path_factory.mktemp("staffed")) as made:
         for role in reversed(Role):
             made.add_user(role.value, role)
         yield made
+
+
+@pytest.fixture
+def staffed_line(shared_staffed_line: Line) -> Line:
+    """An API with a user of each role: viewer, operator, engineer, administrator, who share PASSWORD."""
+    shared_staffed_line.begin_anew()
+    return shared_staffed_line
 
 
 @dataclass
@@ -237,6 +244,8 @@ def open_screen(qapp: QApplication, tmp_path: Path) -> Iterator[Callable[..., Sc
         screen.window.deleteLater()
     languages.use("en")
     qapp.processEvents()
+    # Now, as there is no event loop that would see to it: a later test's style would be laid on all old windows too.
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
 
 def camera_notes(*names: str, **states: str) -> tuple[CameraNote, ...]:

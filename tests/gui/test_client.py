@@ -104,6 +104,7 @@ def test_no_pictures_are_asked_for_a_widget_that_is_gone(line: Line, listen: Cal
     qtbot.waitUntil(lambda: line.wishes[-1] == {})
 
 
+@pytest.mark.timed
 def test_a_window_that_does_nothing_gets_the_newest_picture_only(
     line: Line, listen: Callable[..., Ear], qtbot: QtBot
 ) -> None:
@@ -128,6 +129,7 @@ def test_a_window_that_does_nothing_gets_the_newest_picture_only(
     assert numbers == sorted(numbers)
 
 
+@pytest.mark.timed
 def test_a_station_that_falls_silent_is_told_within_a_second_and_a_half(
     line: Line, listen: Callable[..., Ear], qtbot: QtBot
 ) -> None:
@@ -143,6 +145,7 @@ def test_a_station_that_falls_silent_is_told_within_a_second_and_a_half(
     qtbot.waitUntil(lambda: ear.client.link is Link.LIVE)
 
 
+@pytest.mark.timed
 def test_a_picture_older_than_a_second_is_told_while_the_station_runs(
     line: Line, listen: Callable[..., Ear], qtbot: QtBot
 ) -> None:
@@ -160,6 +163,7 @@ def test_a_picture_older_than_a_second_is_told_while_the_station_runs(
     qtbot.waitUntil(lambda: ear.of("stale")[-1] == ("top", False))
 
 
+@pytest.mark.timed
 def test_a_daemon_that_is_killed_is_told_at_once_and_comes_back_by_itself(
     tmp_path: Path, listen: Callable[..., Ear], qtbot: QtBot
 ) -> None:
@@ -227,11 +231,12 @@ def test_a_person_logs_in_and_out(staffed_line: Line, listen: Callable[..., Ear]
 
 
 def test_a_login_that_the_station_ends_is_told(staffed_line: Line, listen: Callable[..., Ear], qtbot: QtBot) -> None:
+    staffed_line.add_user("otto", Role.OPERATOR)
     ear = listen(staffed_line.url)
     qtbot.waitUntil(lambda: ear.client.link is Link.LOGIN)
-    ear.client.log_in("operator", PASSWORD, lambda refusal: None)
+    ear.client.log_in("otto", PASSWORD, lambda refusal: None)
     qtbot.waitUntil(lambda: ear.client.link is Link.LIVE)
-    People(staffed_line.folder).change("operator", Author("test", "test"), password="another horse 8")
+    People(staffed_line.folder).change("otto", Author("test", "test"), password="another horse 8")
     # The next thing that is asked shows it.
     ear.client.call("GET", "status", answer=StationNote)
     qtbot.waitUntil(lambda: bool(ear.of("session_ended")))

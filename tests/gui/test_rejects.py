@@ -297,6 +297,7 @@ def test_two_fingers_bring_it_closer(canvas: Canvas, qtbot: QtBot) -> None:
     assert canvas.zoom() > 1.5
 
 
+@pytest.mark.timed
 def test_twenty_million_pixels_stay_fluid(canvas: Canvas, qtbot: QtBot) -> None:
     levels = canvas.levels()
     assert levels is not None
@@ -310,6 +311,7 @@ def test_twenty_million_pixels_stay_fluid(canvas: Canvas, qtbot: QtBot) -> None:
         assert seen <= 2 * 900
 
 
+@pytest.mark.timed
 def test_the_window_goes_on_while_twenty_million_pixels_are_decoded(canvas: Canvas, hand: Hand) -> None:
     content = (Path(hand.served.data) / "large.png").read_bytes()
     worker = threading.Thread(target=read_levels, args=(content,))

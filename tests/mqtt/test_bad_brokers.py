@@ -51,6 +51,7 @@ def test_a_broker_that_answers_wrongly_is_told_by_its_reason(what: bytes, close:
         session.close(politely=False)
 
 
+@pytest.mark.timed
 def test_nobody_listens(wait_until: Wait) -> None:
     with rig(free_port()) as station:
         wait_until(lambda: len(station.troubles) >= 3)

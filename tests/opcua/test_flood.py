@@ -39,6 +39,7 @@ asyncio.run(main())
 GARBAGE = (b"GET / HTTP/1.1\r\n\r\n", b"\x00" * 64, b"HELF\x08\x00\x00\x00", b"MSGF\xff\xff\xff\x7f")
 
 
+@pytest.mark.timed
 def test_a_flood_of_requests_delays_no_publish_and_loses_no_event(
     observed: Any, wait_until: Any, make_part: Callable[..., Any]
 ) -> None:
@@ -69,6 +70,7 @@ def test_a_flood_of_requests_delays_no_publish_and_loses_no_event(
         flood.communicate()
 
 
+@pytest.mark.timed
 def test_connections_without_end_and_garbage_keep_nobody_out_for_long(observed: Any, play: Any, until: Any) -> None:
     served = observed
     address = "127.0.0.1", int(served.url.split(":")[2].split("/")[0])
@@ -92,6 +94,7 @@ def test_connections_without_end_and_garbage_keep_nobody_out_for_long(observed: 
     assert served.faults == []
 
 
+@pytest.mark.timed
 def test_local_clients_observe_unless_told_otherwise(observed: Any, play: Any, find: Any) -> None:
     async def scenario() -> None:
         async with Client(observed.url, timeout=20) as client:  # the strangers before it may still be waited out
@@ -103,6 +106,7 @@ def test_local_clients_observe_unless_told_otherwise(observed: Any, play: Any, f
     play(scenario())
 
 
+@pytest.mark.timed
 def test_an_address_that_is_taken_is_said_and_stops_nothing(observed: Any, tmp_path: Path, wait_until: Any) -> None:
     port = int(observed.url.split(":")[2].split("/")[0])
     second = OpcUaOutput(OpcUaSettings(port=port), tmp_path, "other")
@@ -113,6 +117,7 @@ def test_an_address_that_is_taken_is_said_and_stops_nothing(observed: Any, tmp_p
     assert observed.output.health().listening
 
 
+@pytest.mark.timed
 def test_a_queue_that_nobody_empties_drops_the_oldest_and_counts(
     tmp_path: Path, station: Any, make_part: Callable[..., Any]
 ) -> None:

@@ -362,6 +362,7 @@ def _made(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.timed
 def test_stop_is_quick_without_a_broker(run: Run, wait_until: Any) -> None:
     output = run(free_port(), backoff_min_s=5, backoff_max_s=60)
     wait_until(lambda: output.health().problem)

@@ -142,6 +142,7 @@ def test_rule_5_latching_needs_no_database(tmp_path: Path) -> None:
         other.close()
 
 
+@pytest.mark.timed
 def test_latching_takes_microseconds(tmp_path: Path) -> None:
     """The median: a shared machine may be slow at any one moment."""
     with open_records(tmp_path) as records:

@@ -85,6 +85,7 @@ def backup(
 
     Exit status 2: a mistake in the call; 3: no records there, or the archive cannot be written.
     """
+    _stand_back()
     path, packed = make_backup(source, target, images=images, with_secrets=with_secrets)
     out = Console(highlight=False)
     out.print(f"{path}: {len(packed.files)} files, {packed.bytes / 1e6:.1f} MB", markup=False, soft_wrap=True)
@@ -97,7 +98,6 @@ def make_backup(source: Path, target: Path, *, images: bool = False, with_secret
     folder = data_folder(source, make=False)
     config = read_station(source) if source.is_file() else None
     path = _target(target, config, folder)
-    _stand_back()
     try:
         with tempfile.TemporaryDirectory(prefix=".partsight-backup-", dir=path.parent) as work:
             draft = Path(work) / "archive"
@@ -136,7 +136,10 @@ def _exists(path: Path) -> ConfigError:
 
 
 def _stand_back() -> None:
-    """A backup never competes with the line for the processor, nor for the disk where the kernel can help it."""
+    """A backup never competes with the line for the processor, nor for the disk where the kernel can help it.
+
+    There is no way back from it, so it is the command's own process that does it.
+    """
     with suppress(OSError):
         os.nice(10)
     ionice = shutil.which("ionice")

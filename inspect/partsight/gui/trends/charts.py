@@ -41,10 +41,9 @@ class Chart(Card):
         look = Look.here()
         self.readout = ElidedLabel("", "small")
         self.column.addWidget(self.readout)
-        self.plot = pg.PlotWidget(background=look.colours.panel)
+        self.plot = pg.PlotWidget(background=look.colours.panel, enableMenu=False)
         self.plot.setMinimumHeight(look.px(110))
         self.plot.setMouseEnabled(False, False)
-        self.plot.setMenuEnabled(False)
         self.plot.hideButtons()
         self.plot.setFrameShape(self.plot.Shape.NoFrame)
         for side in ("left", "bottom"):

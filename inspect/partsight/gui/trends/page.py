@@ -15,7 +15,7 @@ from partsight.gui.page import Page
 from partsight.gui.theme import Look
 from partsight.gui.trends.charts import ControlChart, LatencyChart, ParetoChart, YieldChart
 from partsight.gui.trends.span import Range, span_of
-from partsight.gui.widgets.cards import ElidedLabel, button
+from partsight.gui.widgets.cards import ElidedLabel, button, spaced
 from partsight.gui.widgets.saving import ask_where, write_bytes
 from partsight.gui.words import count_word, local_time, share_word
 from partsight.wire.screen.recipes import RecipeRow
@@ -27,7 +27,16 @@ TIMEOUT_S = 10.0
 
 
 class TrendsPage(Page):
-    """Asks every five seconds while it is looked at, so that the charts follow the line."""
+    """Asks every five seconds while it is looked at, so that the charts follow the line.
+
+    The charts are made when somebody looks for the first time: making them takes half of what all else in the window
+    does, and a screen that was started for the line need not wait for them.
+    """
+
+    yields: YieldChart
+    control: ControlChart
+    pareto: ParetoChart
+    latency: LatencyChart
 
     def __init__(self, client: Client, parent: QWidget | None = None) -> None:
         super().__init__(client, parent)
@@ -37,6 +46,7 @@ class TrendsPage(Page):
         self.choice = QComboBox()
         self.recipe = QComboBox()
         self.since, self.until = QDateTimeEdit(calendarPopup=True), QDateTimeEdit(calendarPopup=True)
+        spaced(self.since, self.until)
         self.csv, self.png = button(self.tr("Save CSV …")), button(self.tr("Save picture …"))
         self.said = ElidedLabel("", "muted")
         outer = QVBoxLayout(self)
@@ -46,14 +56,6 @@ class TrendsPage(Page):
         self.own = self._own_bar(look)
         outer.addWidget(self.own)
         self.sheet = QWidget()
-        grid = QGridLayout(self.sheet)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(look.px(8))
-        self.yields, self.control = YieldChart(), ControlChart()
-        self.pareto, self.latency = ParetoChart(), LatencyChart()
-        grid.addWidget(self.said, 0, 0, 1, 2)
-        for place, chart in enumerate((self.yields, self.control, self.pareto, self.latency)):
-            grid.addWidget(chart, 1 + place // 2, place % 2)
         outer.addWidget(self.sheet, 1)
         self._timer = QTimer(self, interval=REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
@@ -106,6 +108,16 @@ class TrendsPage(Page):
         bar.hide()
         return bar
 
+    def _fill_sheet(self) -> None:
+        grid = QGridLayout(self.sheet)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(Look.here().px(8))
+        self.yields, self.control = YieldChart(), ControlChart()
+        self.pareto, self.latency = ParetoChart(), LatencyChart()
+        grid.addWidget(self.said, 0, 0, 1, 2)
+        for place, chart in enumerate((self.yields, self.control, self.pareto, self.latency)):
+            grid.addWidget(chart, 1 + place // 2, place % 2)
+
     def _show_kept(self) -> None:
         """What was chosen before the page was made anew (another language, theme or size)."""
         kept = self.client.property("trends/chosen")
@@ -119,6 +131,8 @@ class TrendsPage(Page):
 
     def opened(self) -> None:
         """Ask, and go on asking."""
+        if self.sheet.layout() is None:
+            self._fill_sheet()
         self._timer.start()
         self.client.call("GET", "recipes", answer=list[RecipeRow], then=self._show_recipes, failed=self._no_recipes)
         self.refresh()
