@@ -38,6 +38,7 @@ import psutil
 from api_lane import wait_until_served
 from memory import small_bundle
 
+from partsight.cli.gui import stand_back
 from partsight.cli.logs import set_up_logs
 from partsight.daemon import line as line_module
 from partsight.daemon.line import open_line
@@ -195,6 +196,7 @@ def screen(url: str, seconds: float, size: tuple[int, int], watch: Watch) -> dic
     from partsight.gui.window import Window
 
     watch.attach()
+    stand_back()
     app = QApplication([])
     Collector(app)
     app.setStyle("Fusion")

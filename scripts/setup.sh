@@ -11,6 +11,8 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+# What tests/gpu run on; no index has a wheel of it.
+pycuda=2026.1
 training=${PARTSIGHT_TRAINING_ENV:-${XDG_CACHE_HOME:-$HOME/.cache}/partsight/training}
 log=""
 trap '[[ -z $log ]] || rm -f "$log"' EXIT
@@ -123,6 +125,31 @@ check_screens() {
     need_packages xvfb x11-utils chromium fontconfig fonts-dejavu-core fonts-noto-cjk
 }
 
+# The units of deploy/ are checked by systemd's own program; nothing of it runs.
+check_systemd() {
+    command -v systemd-analyze >/dev/null || need_packages systemd
+}
+
+# Built once for each Python and machine, into a folder beside the training environment. Where it cannot be built, the
+# tests of it are skipped, and say so.
+install_pycuda() {
+    local python=$1/bin/python wheels tag why status=0
+    tag=$("$python" -c 'import platform, sys; print("cp%d%d-%s" % (*sys.version_info[:2], platform.machine()))')
+    wheels=$(dirname "$training")/wheels/pycuda-$pycuda-$tag
+    if ! compgen -G "$wheels/*.whl" >/dev/null; then
+        mkdir -p "$wheels"
+        why=$wheels/build.log
+        say "building pycuda $pycuda in $wheels (some minutes, this once)"
+        "$root/scripts/pycuda_wheel.sh" "$python" "$pycuda" "$wheels" >"$why" 2>&1 </dev/null 9>&- || status=$?
+        if ((status)); then
+            if ((status == 3)); then why=$(cat "$why"); else why="see $why"; fi
+            say "pycuda was not built, and its tests will be skipped: $why"
+            return
+        fi
+    fi
+    quietly "$python" -m pip install --disable-pip-version-check --no-deps --no-index "$wheels"/*.whl
+}
+
 # A hash of all that decides what an environment holds.
 fingerprint() {
     cat "$@" "$root/scripts/setup.sh" | sha256sum | cut -d ' ' -f 1
@@ -130,13 +157,17 @@ fingerprint() {
 
 current() { [[ "$(cat "$1/$2" 2>/dev/null)" == "$3" ]] && env_works "$1"; }
 
+# The tests' .venv is made of gpu.txt, which holds all of test.txt and what tests/gpu need.
+lock_of() { printf '%s\n' "$root/requirements/${1/test/gpu}.txt"; }
+
 # $1: runtime, screen or test. Each lock holds the versions of the ones before it and more, so its .venv serves them too.
 project_fingerprint() {
-    fingerprint "$root/requirements/$1.txt" "$root/pyproject.toml" "$root/inspect/partsight/__init__.py"
+    fingerprint "$(lock_of "$1")" "$root/pyproject.toml" "$root/inspect/partsight/__init__.py"
 }
 
 setup_project() {
-    local kind=$1 lock=requirements/$1.txt folder=$root/.venv print python
+    local kind=$1 lock folder=$root/.venv print python
+    lock=$(lock_of "$kind")
     print=$(project_fingerprint "$kind")
     current "$folder" ".partsight-$kind" "$print" && return
     if [[ $kind != test ]] && current "$folder" .partsight-test "$(project_fingerprint test)"; then
@@ -144,14 +175,16 @@ setup_project() {
     fi
     python=$(find_python)
     make_env "$folder" "$python"
-    say "installing the packages of $lock (a minute or two, this once)"
-    install "$folder" -r "$root/$lock"
+    say "installing the packages of requirements/${lock##*/} (a minute or two, this once)"
+    install "$folder" -r "$lock"
     quietly "$folder/bin/python" -m pip install --disable-pip-version-check --no-deps --editable "$root"
     check_opencv "$folder"
     if [[ $kind != runtime ]]; then check_qt "$folder"; fi
     if [[ $kind == test ]]; then
+        install_pycuda "$folder"
         check_mosquitto
         check_screens
+        check_systemd
     fi
     printf '%s\n' "$print" >"$folder/.partsight-$kind"
 }

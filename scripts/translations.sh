@@ -17,5 +17,7 @@ if [ "${1:-}" != compile ]; then
     done
 fi
 for language in de zh_CN; do
-    "$bin/pyside6-lrelease" "$folder/partsight_$language.ts" -qm "$folder/partsight_$language.qm"
+    # Beside it and then in its place: a screen that starts meanwhile finds the old one or the new one, whole.
+    "$bin/pyside6-lrelease" "$folder/partsight_$language.ts" -qm "$folder/.partsight_$language.qm"
+    mv "$folder/.partsight_$language.qm" "$folder/partsight_$language.qm"
 done

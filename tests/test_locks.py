@@ -24,7 +24,7 @@ X86 = "x86_64-manylinux_2_28"
 JETSON = "aarch64-manylinux_2_35"  # JetPack 6 is Ubuntu 22.04: glibc 2.35, Python 3.10
 MACHINES = [(X86, "3.10"), (X86, "3.13"), (JETSON, "3.10"), (JETSON, "3.13")]
 
-LOCKED = ("training", "test", "screen", "runtime")
+LOCKED = ("training", "gpu", "test", "screen", "runtime")
 
 UNREACHABLE = ("error sending request", "dns error", "Could not connect", "tcp connect error", "client error (Connect)")
 
@@ -115,10 +115,13 @@ def test_one_cv2_wheel_in_every_lock() -> None:
 def test_the_locks_agree_with_each_other() -> None:
     """One .venv serves `make demo` and `make test`."""
     assert locked("runtime") <= locked("screen") <= locked("test") <= locked("training")
+    assert locked("test") <= locked("gpu")
 
 
 def test_torch_is_in_its_own_file_only() -> None:
-    assert not [p for lock in LOCKED for p in locked(lock) if re.match(r"(torch|nvidia-cu)", p)]
+    # tests/gpu need the compiler and the headers of one CUDA release, never beside torch's.
+    pinned = [p for lock in LOCKED for p in locked(lock) if re.match(r"(torch|nvidia-cu)", p)]
+    assert sorted(pinned) == ["nvidia-cuda-nvrtc-cu12==12.2.140", "nvidia-cuda-runtime-cu12==12.2.140"]
     assert {p.partition("==")[0] for p in locked("torch")} == {"torch", "torchvision"}
 
 

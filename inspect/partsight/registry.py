@@ -23,6 +23,7 @@ CAMERAS: dict[str, str] = {
 DETECTORS: dict[str, str] = {
     "onnx": "partsight.detectors.onnx:OnnxDetector",
     "openvino": "partsight.detectors.openvino:OpenVinoDetector",
+    "tensorrt": "partsight.detectors.tensorrt.detector:TensorRtDetector",
 }
 
 

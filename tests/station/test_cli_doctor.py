@@ -84,7 +84,9 @@ def test_what_stops_a_station_is_a_problem_with_its_cure(tmp_path: Path) -> None
         (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: 10.0\n")
         (about / "RECORD").write_text(f"{file},,\n")
     (site / "tensorrt").mkdir()
-    (site / "tensorrt/__init__.py").write_text("import os\nos.abort()\n")
+    (site / "pypylon").mkdir()
+    for name in ("tensorrt", "pypylon"):
+        (site / name / "__init__.py").write_text("import os\nos.abort()\n")
     bundle = tmp_path / "bundle"
     shutil.copytree(PCB, bundle)
     (bundle / "model.onnx").write_bytes(b"another model")
@@ -102,7 +104,9 @@ def test_what_stops_a_station_is_a_problem_with_its_cure(tmp_path: Path) -> None
     assert "pip uninstall -y opencv-python opencv-python-headless" in wheels["cure"]
     assert "sha256" in seen["models", "bundle"]["text"]
     assert seen["backends", "tensorrt"]["level"] == "note"
-    assert "ended with -6" in seen["backends", "tensorrt"]["text"]
+    assert "no NVIDIA driver" in seen["backends", "tensorrt"]["text"], "without one it is not even imported"
+    assert seen["cameras", "pylon"]["level"] == "note"
+    assert "ended with -6" in seen["cameras", "pylon"]["text"]
     assert str(tmp_path) in seen["disk", "room"]["text"], "the configuration's data folder"
 
     ended = doctor(config, path=site)

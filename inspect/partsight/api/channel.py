@@ -76,13 +76,14 @@ class ModelFacts(Answer):
 class LineFacts(Answer):
     """What does not change while this API runs.
 
-    run: of this start of the API. settings: the `[api]` table, validated, as JSON. data, configuration,
-    recipe_folders: absolute paths (folders in the order of the search). recipe: as the configuration names it.
-    slot_bytes: of a camera's slot in the shared memory. acknowledge: the PLC acknowledges each verdict. images: whether
-    images are kept.
+    run: of this start of the API; starts: how many there were with it. settings: the `[api]` table, validated, as JSON.
+    data, configuration, recipe_folders: absolute paths (folders in the order of the search). recipe: as the
+    configuration names it. slot_bytes: of a camera's slot in the shared memory. acknowledge: the PLC acknowledges each
+    verdict. images: whether images are kept.
     """
 
     run: str
+    starts: int = 1
     software: str
     name: str
     epoch: int

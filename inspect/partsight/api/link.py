@@ -242,7 +242,7 @@ class ApiLink:
         reader = threading.Thread(target=self._read, args=(run, desk, feed), name="api-desk", daemon=True)
         politely = False
         try:
-            facts = self._make_facts(run.name, line.station)
+            facts = self._make_facts(run.name, line.station).model_copy(update={"starts": self._starts})
             self._send(run, HelloMessage(facts=facts, status=snapshots.now(run.name)))
             reader.start()
             self._feed(run, snapshots, feed, line.site.bundle.card.classes)

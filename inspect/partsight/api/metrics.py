@@ -103,6 +103,7 @@ class _Api(Collector):
     def collect(self) -> Iterator[Metric]:
         """In one moment's figures."""
         yield _gauge("api_start_time_seconds", "When this process started, since 1970.", self._started)
+        yield _counter("api_starts", "How often the daemon has started this process.", self._line.facts.starts)
         yield _gauge("api_status_age_seconds", "Since the daemon's last status.", self._line.status_age_s)
         yield _gauge("api_connections", "Open connections.", self._connections())
         yield _gauge("api_stream_clients", "Clients of the stream.", self._hub.screens)

@@ -47,12 +47,7 @@ class Picture:
             image = self._bgr
         if image is None:
             return None
-        if width < image.shape[1]:
-            size = (width, max(1, round(image.shape[0] * width / image.shape[1])))
-            shown = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        else:
-            shown = image
-        _, encoded = cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        _, encoded = cv2.imencode(".jpg", smaller(image, width), [cv2.IMWRITE_JPEG_QUALITY, quality])
         return encoded.tobytes()
 
     def _read(self) -> Bgr | None:
@@ -66,6 +61,27 @@ class Picture:
         except (OSError, KeyError, ValueError, cv2.error) as error:
             log.warning("a frame cannot be shown", camera=message.camera, error=str(error))
             return None
+
+
+def smaller(image: Bgr, width: int) -> Bgr:
+    """At most `width` pixels wide, itself where it is no wider: (h, w, 3) uint8.
+
+    Averaging over areas is quick by whole numbers only: 1080p to 1255 pixels would take 16 ms, more than a part's own
+    judging leaves on a small machine. So by the factor's whole part that way, and by the rest, which is less than two,
+    between neighbours: 2 to 4 ms.
+    """
+    high, wide = image.shape[:2]
+    if width >= wide:
+        return image
+    whole = wide // width
+    if whole > 1 and high >= whole:
+        # What a division leaves over at the right and below, less than `whole` pixels, is cut off: under a pixel shown.
+        cut = image[: high // whole * whole, : wide // whole * whole]
+        image = cv2.resize(cut, (wide // whole, high // whole), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]  # cv2's stubs say only that it is an array
+    size = (width, max(1, round(high * width / wide)))
+    if (image.shape[1], image.shape[0]) != size:
+        image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
+    return image
 
 
 class Pictures:

@@ -23,6 +23,8 @@ COMMANDS: dict[str, str] = {
     "show": "partsight.cli.show:show",
     "bench": "partsight.cli.bench:bench",
     "doctor": "partsight.cli.doctor:doctor",
+    "build": "partsight.cli.build:build",
+    "selftest": "partsight.cli.selftest:selftest",
     "plc-simulator": "partsight.cli.plc_simulator:plc_simulator",
     "mqtt": "partsight.cli.mqtt:app",
     "audit": "partsight.cli.audit:app",
@@ -30,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "api": "partsight.cli.api:app",
     "backup": "partsight.cli.backup:backup",
     "restore": "partsight.cli.restore:restore",
+    "models": "partsight.cli.models:app",
 }
 
 EXIT_MISTAKE = 2

@@ -59,6 +59,9 @@ def _overview(site: Site) -> Table:
     card = site.bundle.card
     table.add_row("model", f"{card.name} {card.version} ({', '.join(card.classes)})")
     table.add_row("recipe", f"{recipe.ref.name} revision {recipe.ref.revision}, {recipe.ref.sha256[:12]}")
+    if site.choice is not None:
+        chosen = f"chosen by {site.choice.source} on {site.choice.at:%Y-%m-%d}"
+        table.add_row("", f"{chosen}; the configuration names {config.station.recipe}")
     rules = ", ".join(f"{rule.name} {rule.threshold:g}" for rule in recipe.rules if rule.enabled)
     table.add_row("thresholds", rules)
     table.add_row("data", str(config.station.data))

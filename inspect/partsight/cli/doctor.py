@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from partsight.cli import installed, machine
+from partsight.cli import installed, jetpack, machine
+from partsight.cli.engines import engines
 from partsight.cli.observation import Level, Observation, note, ok, problem
 from partsight.cli.trial import run_trial
 from partsight.config.station import StationConfig, read_station
@@ -56,11 +57,13 @@ def doctor(
 def _look(station: StationConfig | None, config: Path | None, data: Path) -> Iterator[Observation]:
     yield from machine.hardware()
     yield from installed.python()
+    yield from jetpack.packages()
     yield from installed.backends()
     yield from installed.cameras()
     yield machine.clock()
     yield from machine.disk(data)
     yield from _models(station, config)
+    yield from engines(data, station, config)
 
 
 def _models(station: StationConfig | None, config: Path | None) -> Iterator[Observation]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from enum import Enum
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +15,7 @@ import typer
 from partsight.domain.errors import PartsightError
 
 DEFAULT_URL = "http://127.0.0.1:8787"
+NICENESS = 10
 
 
 class LanguageName(str, Enum):
@@ -42,6 +45,7 @@ def gui(
     idle_minutes: Annotated[float, typer.Option(min=0, help="Log out who does nothing for so long; 0 never.")] = 10.0,
 ) -> None:
     """Show the line, its rejects, reviews, trends, recipe and faults; a client of the station's API."""
+    stand_back()
     if find_spec("PySide6") is None:
         raise PartsightError('The screen needs PySide6, which is not installed: pip install "partsight[gui]"')
     try:
@@ -64,3 +68,12 @@ def gui(
             )
         )
     )
+
+
+def stand_back() -> None:
+    """Where both want a core the station comes first: a screen that loads Qt beside it takes a whole one for seconds.
+
+    Before there are threads, which inherit it. On another machine than the station's nobody sees a difference.
+    """
+    with suppress(OSError):
+        os.nice(NICENESS)

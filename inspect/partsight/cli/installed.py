@@ -15,6 +15,7 @@ from partsight import __version__
 from partsight.cli.devices import video_devices
 from partsight.cli.observation import Observation, note, ok, problem
 from partsight.cli.trial import Outcome, run_trial
+from partsight.detectors.auto import has_driver
 
 LIBRARIES = ("numpy", "opencv-python", "onnxruntime", "pydantic", "tomlkit", "typer", "rich", "structlog", "polars")
 LIBRARIES_ONLY_SOME_NEED = {"imagesize": "the folder camera and judge", "openvino": "the openvino backend"}
@@ -77,10 +78,13 @@ def backends() -> Iterator[Observation]:
         if outcome.good:
             yield ok("backends", name, outcome.text)
         elif name == "tensorrt":
-            cure = "install NVIDIA's driver (on a Jetson: JetPack), or leave TensorRT: the other backends run"
+            cure = "the message says what to install; the other backends run without it"
             yield note("backends", name, outcome.text, cure)
         else:
             yield note("backends", name, outcome.text, f"python -m pip install --force-reinstall {name}")
+    if "tensorrt" not in wanted and has_driver():
+        cure = "on a Jetson: apt-get install python3-libnvinfer; else: python -m pip install 'partsight[tensorrt]'"
+        yield note("backends", "tensorrt", "there is an NVIDIA driver, and TensorRT is not installed", cure)
     if not working:
         yield problem("backends", "inference", "no backend works: no model can run", INSTALL_AGAIN)
 

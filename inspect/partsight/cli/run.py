@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import structlog
 import typer
 
+from partsight.cli.build import build_for
 from partsight.cli.lines import LineWriter
 from partsight.cli.logs import set_up_logs
 from partsight.cli.tables import account_as_dict
@@ -72,10 +73,16 @@ def run(
         bool, typer.Option("--json", help="A JSON line for each verdict, a summary at the end.")
     ] = False,
     verbose: Annotated[bool, typer.Option(help="Log everything.")] = False,
+    build: Annotated[
+        bool, typer.Option("--build", help="First build the GPU's engine where there is none: minutes on a Jetson.")
+    ] = False,
 ) -> None:
     """Run the station that CONFIG describes, until SIGTERM or Ctrl-C."""
     set_up_logs(verbose=verbose)
     site = load_site(config)
+    if build:
+        # Never without being asked: a line that waits for a build after each update stands still for minutes.
+        build_for(site)
     lines = VerdictLines() if as_json else None
     status, line = run_station(site, until=verdicts_given(parts), outputs=[lines] if lines else [], tell=log_faults)
     if lines is not None:

@@ -71,12 +71,18 @@ def _openvino() -> dict[str, Any]:
 
 
 def _tensorrt() -> dict[str, Any]:
-    import tensorrt  # type: ignore[import-not-found, unused-ignore] # an extra
-    from pycuda import driver  # type: ignore[import-not-found, import-untyped, unused-ignore] # an extra
+    from partsight.detectors.tensorrt.api import load_tensorrt
+    from partsight.detectors.tensorrt.cuda.choose import open_port
+    from partsight.detectors.tensorrt.cuda.probe import probe
 
-    driver.init()
-    devices = [driver.Device(number).name() for number in range(driver.Device.count())]
-    return {"text": f"{tensorrt.__version__}: {', '.join(devices) or 'no device'}"}
+    facts = probe()
+    trt = load_tensorrt(facts)
+    port = open_port()
+    port.close()
+    major, minor = facts.compute_capability
+    driver = f"CUDA {facts.driver_version // 1000}.{facts.driver_version % 1000 // 10}"
+    about = f"{facts.name}, compute capability {major}.{minor}, driver for {driver}, CUDA by {port.package}"
+    return {"text": f"{trt.__version__}: {about}"}
 
 
 def _aravis() -> dict[str, Any]:

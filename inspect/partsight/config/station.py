@@ -48,12 +48,15 @@ class StationTable(Table):
 
 
 class ModelTable(Table):
-    """`[model]`: the bundle's name or folder, and what runs it."""
+    """`[model]`: the bundle's name or folder, and what runs it.
+
+    threads, precision: where they are not written, each backend's own: fp32 on a CPU, fp16 on a GPU.
+    """
 
     bundle: str
     backend: str = "auto"
     threads: int = Field(default=0, ge=0, le=256)
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["fp32", "bf16", "fp16", "int8"] = "fp32"
 
 
 class CameraTable(Table):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import time, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -19,14 +20,16 @@ from partsight.daemon.outputs import FaultRelay, RunningOutput, make_outputs
 from partsight.daemon.places import find_recipe, recipe_shelf
 from partsight.daemon.screens import make_api
 from partsight.daemon.site import Site, cross_check
-from partsight.detectors.auto import choose
-from partsight.domain.errors import ConfigError, Mistake
+from partsight.detectors.auto import GPU, choose
+from partsight.detectors.tensorrt.engines import ENGINES
+from partsight.domain.errors import ConfigError, Mistake, RecordsError
 from partsight.domain.messages import Event, SelectRecipe
 from partsight.domain.ports import Camera, Clock, Detector, Output
 from partsight.outputs.images import ArchivePolicy, ImageArchive
 from partsight.outputs.records import Durability, SqliteRecords
 from partsight.outputs.records.store import BALLAST_BYTES
 from partsight.recipes import Recipe, load_recipe
+from partsight.recipes.choice import Choice, keep_choice
 from partsight.recipes.shelf import Shelf
 from partsight.recipes.versions import By, Versions
 from partsight.station.clock import SystemClock
@@ -40,6 +43,7 @@ log = structlog.get_logger(__name__)
 MB = 1_000_000
 BUSY_TIMEOUT_S = 0.2
 """How long a commit waits for another program's lock: longer would hold up the parts behind it."""
+CHOICE_FAULT = "recipe/choice"
 
 
 @dataclass(slots=True)
@@ -88,15 +92,17 @@ def open_line(
     with ExitStack() as undo:
         records = _open_records(site)
         undo.callback(records.close)
-        _keep_version(site, find_recipe(config.station.recipe, site.file.resolve().parent), site.recipe)
-        detector = _open_detector(site)
+        if site.recipe_file is not None:
+            _keep_version(site, site.recipe_file, site.recipe)
+        relay = FaultRelay()
+        detector = _open_detector(site, relay)
         undo.callback(detector.close)
         archive = _open_archive(site, records)
         if archive is not None:
             archive.start()
             undo.callback(archive.stop, 5.0)
         tally = Tally(site.bundle.card.classes)
-        relay = FaultRelay()
+        _state_choice(site, records, relay)
         running = make_outputs(site, records, clock, relay)
         if site.api is not None:
             running.append(("api", screens(site, records, archive, clock, relay=relay, outputs=running)))
@@ -114,7 +120,7 @@ def open_line(
             outputs=(*(output for _, output in running), tally, *outputs),
             archive=archive,
             tell=tell_all,
-            find_recipe=partial(_find_recipe, site),
+            find_recipe=partial(_find_recipe, site, clock, relay),
             challenges=records.challenges,
             fatal=fatal,
         )
@@ -143,11 +149,13 @@ def _open_records(site: Site) -> SqliteRecords:
     return records
 
 
-def _find_recipe(site: Site, command: SelectRecipe) -> Recipe:
-    """The recipe that a command names, among those beside the configuration and those that come with partsight."""
-    beside = site.file.resolve().parent
+def _find_recipe(site: Site, clock: Clock, relay: FaultRelay, command: SelectRecipe) -> Recipe:
+    """The recipe that a command names, among those beside the configuration and those that come with partsight.
+
+    It is kept as what was chosen before the line takes it: a process that dies in between starts with it.
+    """
     name, _, revision = command.name.partition("@")
-    path = _recipe_path(recipe_shelf(site.file, site.config), name, command.id, beside)
+    path = _recipe_path(recipe_shelf(site.file, site.config), name, command.id)
     recipe = load_recipe(path, site.bundle.card.classes, site.bundle.card.thresholds)
     if revision and revision != str(recipe.ref.revision):
         text = f"has revision {recipe.ref.revision}, not {revision}"
@@ -156,17 +164,52 @@ def _find_recipe(site: Site, command: SelectRecipe) -> Recipe:
     if mistakes:
         raise ConfigError(mistakes)
     _keep_version(site, path, recipe)
+    configured = find_recipe(site.config.station.recipe, site.file.resolve().parent)
+    choice = Choice(
+        recipe=recipe.ref.name, configured=site.config.station.recipe, source=command.source, at=clock.utc()
+    )
+    try:
+        keep_choice(site.config.station.data, None if path.samefile(configured) else choice)
+    except OSError as error:
+        text = f"that {recipe.ref.name} was chosen cannot be kept: {error}; a restart would judge by another recipe"
+        relay.trouble(CHOICE_FAULT, text, "see the disk of the records, then choose the recipe again")
+    else:
+        relay.clear(CHOICE_FAULT)
     return recipe
 
 
-def _recipe_path(shelf: Shelf, name: str, recipe_id: int | None, beside: Path) -> Path:
-    """By the name that it says of itself first: what is selected so is what the screens list. Raises ConfigError."""
+def _state_choice(site: Site, records: SqliteRecords, relay: FaultRelay) -> None:
+    """Into the log and the audit trail: why not the configured recipe judges, or why what was chosen counts no more."""
+    choice, configured = site.choice or site.dropped, {"recipe": site.config.station.recipe}
+    if choice is None:
+        return
+    what = "recipe chosen before the start" if site.choice is not None else "recipe choice dropped"
+    log.warning(what, **choice.model_dump(mode="json"), now_configured=site.config.station.recipe)
+    try:
+        if site.choice is not None:
+            records.audit("station", "start", what, configured, choice.model_dump(mode="json"))
+        else:
+            # The configuration names another recipe than it did then: whoever wrote that has chosen last.
+            keep_choice(site.config.station.data, None)
+            records.audit("station", "start", what, choice.model_dump(mode="json"), configured)
+    except (OSError, RecordsError) as error:
+        relay.trouble(CHOICE_FAULT, f"{what}, and this cannot be written down: {error}", "see the disk of the records")
+
+
+def _recipe_path(shelf: Shelf, name: str, recipe_id: int | None) -> Path:
+    """By the name that it says of itself first: what is selected so is what the screens list. Else by its file's name.
+
+    Never by a path: who may choose a recipe may not make the station read any file. Raises ConfigError.
+    """
     if not name:
         return shelf.find_id(recipe_id or 0).path
     try:
         return shelf.find(name).path
     except ConfigError:
-        return find_recipe(name, beside)
+        for one in shelf.all():
+            if one.path.stem == name:
+                return one.path
+        raise
 
 
 def _keep_version(site: Site, path: Path, recipe: Recipe) -> None:
@@ -178,10 +221,22 @@ def _keep_version(site: Site, path: Path, recipe: Recipe) -> None:
         log.warning("the recipe's version cannot be kept", recipe=recipe.ref.name, error=str(error))
 
 
-def _open_detector(site: Site) -> Detector:
-    model = site.config.model
-    settings = {"threads": model.threads, "precision": model.precision}
-    return choose(site.bundle.spec(), model.backend, settings)
+def _open_detector(site: Site, relay: FaultRelay) -> Detector:
+    """A GPU that is there and not used is told to people as well: parts are judged, more slowly."""
+
+    def passed_over(backend: str, reason: str) -> None:
+        if backend == GPU:
+            cure = 'the line runs on the processor; do what it says, then start again, or set model.backend = "onnx"'
+            relay.trouble("detector.gpu", f"the GPU is not used: {reason}", cure)
+
+    model, bundle = site.config.model, site.bundle
+    # Only what the site wrote: what it left open each backend knows best.
+    settings: dict[str, Any] = {
+        name: getattr(model, name) for name in ("threads", "precision") if name in model.model_fields_set
+    }
+    if model.backend in ("auto", "tensorrt"):
+        settings["engines"] = site.config.station.data / ENGINES
+    return choose(bundle.spec(), model.backend, settings, [bundle.spec(one) for one in bundle.precisions], passed_over)
 
 
 def _open_archive(site: Site, records: SqliteRecords) -> ImageArchive | None:

@@ -14,17 +14,21 @@ from partsight.api.settings import ApiSettings
 from partsight.config.reading import mistakes_of, with_home
 from partsight.config.station import CameraTable, StationConfig, read_station
 from partsight.daemon.mistakes import mistakes_in
-from partsight.daemon.places import find_bundle, find_recipe
+from partsight.daemon.places import find_bundle, find_recipe, recipe_shelf
 from partsight.domain.errors import BundleError, CameraUnavailable, ConfigError, Mistake, PartsightError
 from partsight.models import bundle as bundles
 from partsight.models.bundle import Bundle
 from partsight.recipes import Recipe, load_recipe
+from partsight.recipes.choice import CURE, Choice, choice_file, read_choice
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
     """Everything that `open_line` needs. camera_settings, output_settings: the validated `Settings` of each
     driver and output, by name. api: None where the site has no API.
+
+    recipe: judges from the start on; recipe_file: where it stands. choice: who has chosen it, where it is not the
+    configured one. dropped: a choice that no longer counts, since the configuration names another recipe by now.
     """
 
     config: StationConfig
@@ -34,6 +38,9 @@ class Site:
     camera_settings: Mapping[str, Any]
     output_settings: Mapping[str, Any] = field(default_factory=dict)
     api: ApiSettings | None = None
+    recipe_file: Path | None = None
+    choice: Choice | None = None
+    dropped: Choice | None = None
 
 
 def load_site(path: Path) -> Site:
@@ -69,7 +76,7 @@ def _load(path: Path) -> Site:
     if config.model.backend not in ("auto", *registry.detector_names()):
         known = ", ".join(("auto", *registry.detector_names()))
         mistakes.append(Mistake(str(path), "model.backend", f"{config.model.backend!r} is unknown", f"one of {known}"))
-    bundle = recipe = None
+    bundle = recipe = recipe_path = choice = None
     try:
         bundle = bundles.load(find_bundle(config.model.bundle, path.resolve().parent))
     except BundleError as error:
@@ -79,13 +86,32 @@ def _load(path: Path) -> Site:
         if bundle is not None:
             recipe = load_recipe(recipe_path, bundle.card.classes, bundle.card.thresholds)
             mistakes += cross_check(config, recipe, path)
+        choice = read_choice(config.station.data)
+        if choice is not None and choice.configured == config.station.recipe and bundle is not None:
+            recipe, recipe_path = _chosen(choice, config, path, bundle)
     except ConfigError as error:
         mistakes += error.mistakes
     if mistakes:
         raise ConfigError(mistakes)
     assert bundle is not None
     assert recipe is not None
-    return Site(config, path, bundle, recipe, settings, outputs, api)
+    counts = choice is not None and choice.configured == config.station.recipe
+    kept, dropped = (choice, None) if counts else (None, choice)
+    return Site(config, path, bundle, recipe, settings, outputs, api, recipe_path, kept, dropped)
+
+
+def _chosen(choice: Choice, config: StationConfig, path: Path, bundle: Bundle) -> tuple[Recipe, Path]:
+    """The recipe that was chosen last. Raises ConfigError: the configured one instead would judge another product."""
+    try:
+        file = recipe_shelf(path, config).find(choice.recipe).path
+        recipe = load_recipe(file, bundle.card.classes, bundle.card.thresholds)
+        mistakes = cross_check(config, recipe, path)
+    except ConfigError as error:
+        mistakes = list(error.mistakes)
+    if mistakes:
+        text = f"{choice.source} chose {choice.recipe} at {choice.at:%Y-%m-%d %H:%M} UTC, and it cannot be used now"
+        raise ConfigError([Mistake(str(choice_file(config.station.data)), "recipe", text, CURE), *mistakes])
+    return recipe, file
 
 
 def api_settings(raw: Mapping[str, Any] | None, path: Path, data: Path) -> ApiSettings | None:

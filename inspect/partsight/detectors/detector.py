@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from partsight.domain.model import ModelSpec
 from partsight.domain.ports import DetectionTimes
 
 WARM_UP_RUNS = 4
+
+Take = Callable[[npt.NDArray[np.float32], Geometry], None]
+"""Given one frame's output and where that frame lies in the model's input."""
 
 
 class Runner(Protocol):
@@ -35,8 +38,26 @@ class Runner(Protocol):
         """The model's output, (batch, ...). It may be the runtime's memory, valid until the next `run`."""
 
 
-class YoloDetector:
-    """The `Detector` port around a runner.
+@runtime_checkable
+class FrameRunner(Protocol):
+    """What a backend brings that takes frames as they are. One thread calls all of it."""
+
+    def infer(self, grabs: Sequence[Grab], take: Take) -> tuple[int, int]:
+        """`take` each frame's output, as `decode` takes it, with its place in the input, in the frames' order.
+
+        The output is valid inside that call only, which may come from another thread. Returns nanoseconds of preparing
+        and of `take`; what the call took besides is inference. Raises DetectorError.
+        """
+
+    def run_bare(self) -> int:
+        """Nanoseconds of one inference on the input that lies ready. Raises DetectorError."""
+
+    def close(self) -> None:
+        """Give the device back. Never raises."""
+
+
+class Letterboxed:
+    """A runner of bytes as one of frames: each is letterboxed on the CPU.
 
     Frames go through the model `runner.batch` at a time, the last group filled up with what lay there before:
     a frame's result never depends on its neighbours, so the same part judges the same alone or in company.
@@ -44,11 +65,9 @@ class YoloDetector:
     """
 
     def __init__(self, spec: ModelSpec, runner: Runner, ref: ModelRef) -> None:
-        self._spec = spec
+        self._runner = runner
         self._ref = ref
-        self._runner: Runner | None = runner
         self._letterbox = Letterbox(spec.width, spec.height, spec.pad, runner.batch)
-        self._times = DetectionTimes(0.0, 0.0, 0.0)
         try:
             runner.prepare(self._letterbox.pixels)
             output = runner.run()
@@ -58,6 +77,50 @@ class YoloDetector:
                 "correct [input] in the card or export the model again"
             ) from problem
         check_output(spec, output.shape, runner.batch)
+
+    def infer(self, grabs: Sequence[Grab], take: Take) -> tuple[int, int]:
+        """A group of `runner.batch` frames after the other. Raises DetectorError."""
+        preparing = taking = 0
+        for start in range(0, len(grabs), self._runner.batch):
+            begun = time.perf_counter_ns()
+            group = grabs[start : start + self._runner.batch]
+            places = [self._letterbox.fill(slot, grab) for slot, grab in enumerate(group)]
+            self._runner.prepare(self._letterbox.pixels)
+            preparing += time.perf_counter_ns() - begun
+            output = self._run()
+            begun = time.perf_counter_ns()
+            for slot, place in enumerate(places):
+                take(output[slot], place)
+            taking += time.perf_counter_ns() - begun
+        return preparing, taking
+
+    def run_bare(self) -> int:
+        """The runner alone. Raises DetectorError."""
+        begun = time.perf_counter_ns()
+        self._run()
+        return time.perf_counter_ns() - begun
+
+    def close(self) -> None:
+        """Nothing: the runner goes with its last reference."""
+
+    def _run(self) -> npt.NDArray[np.float32]:
+        try:
+            return self._runner.run()
+        except Exception as problem:  # the runtimes raise what they like, bare Exception among it
+            raise DetectorError(f"{self._ref.backend} failed on model {self._ref.name!r}: {problem}") from problem
+
+
+class YoloDetector:
+    """The `Detector` port around a runner: one of frames as it is, one of bytes behind `Letterboxed`.
+
+    Raises BundleError where the runner does not fit the model.
+    """
+
+    def __init__(self, spec: ModelSpec, runner: Runner | FrameRunner, ref: ModelRef) -> None:
+        self._spec = spec
+        self._ref = ref
+        self._times = DetectionTimes(0.0, 0.0, 0.0)
+        self._runner: FrameRunner | None = runner if isinstance(runner, FrameRunner) else Letterboxed(spec, runner, ref)
 
     @property
     def model(self) -> ModelRef:
@@ -89,44 +152,29 @@ class YoloDetector:
 
         Raises DetectorError.
         """
-        runner = self._opened()
-        begun = time.perf_counter_ns()
-        self._run(runner)
-        return (time.perf_counter_ns() - begun) * 1e-6
+        return self._opened().run_bare() * 1e-6
 
     def close(self) -> None:
         """Let go of the model. Never raises."""
-        self._runner = None
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            runner.close()
 
-    def _opened(self) -> Runner:
+    def _opened(self) -> FrameRunner:
         if self._runner is None:
             raise DetectorError(f"detector {self._ref.backend} for {self._ref.name!r} was closed; open a new one")
         return self._runner
 
-    def _run(self, runner: Runner) -> npt.NDArray[np.float32]:
-        try:
-            return runner.run()
-        except Exception as problem:  # the runtimes raise what they like, bare Exception among it
-            raise DetectorError(f"{self._ref.backend} failed on model {self._ref.name!r}: {problem}") from problem
-
     def _detect(self, grabs: Sequence[Grab]) -> list[Detections]:
         runner = self._opened()
         found: list[Detections] = []
-        spent = np.zeros(3)
-        for start in range(0, len(grabs), runner.batch):
-            found += self._group(runner, grabs[start : start + runner.batch], spent)
-        self._times = DetectionTimes(*(float(ms) for ms in spent * 1e-6))
-        return found
-
-    def _group(self, runner: Runner, grabs: Sequence[Grab], spent: npt.NDArray[np.float64]) -> list[Detections]:
         begun = time.perf_counter_ns()
-        places = [self._letterbox.fill(slot, grab) for slot, grab in enumerate(grabs)]
-        runner.prepare(self._letterbox.pixels)
-        prepared = time.perf_counter_ns()
-        output = self._run(runner)
-        run = time.perf_counter_ns()
-        found = [self._decoded(output[slot], place) for slot, place in enumerate(places)]
-        spent += (prepared - begun, run - prepared, time.perf_counter_ns() - run)
+        preparing, taking = runner.infer(grabs, lambda output, place: found.append(self._decoded(output, place)))
+        running = time.perf_counter_ns() - begun - preparing - taking
+        self._times = DetectionTimes(*(ns * 1e-6 for ns in (preparing, running, taking)))
+        if len(found) != len(grabs):
+            # The same number for all: a detector that lost a frame must not shift the others onto its neighbours.
+            raise DetectorError(f"{self._ref.backend} answered {len(found)} of {len(grabs)} frames; please report it")
         return found
 
     def _decoded(self, output: npt.NDArray[np.float32], place: Geometry) -> Detections:

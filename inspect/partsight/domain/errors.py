@@ -9,6 +9,7 @@
     ├── ImageError             pixels that cannot be judged (unreadable, wrong size); has a reason code
     ├── DetectorError
     │   ├── BackendUnavailable the library or device for this backend is not here
+    │   ├── DetectorLost       its device hangs or is gone: this process will get no answer any more
     │   └── BundleError        a model bundle that may not be loaded (hash, outputs, card)
     └── RecordsError
         ├── RecordsUnavailable locked, damaged, or the disk is full
@@ -84,6 +85,10 @@ class DetectorError(PartsightError):
 
 class BackendUnavailable(DetectorError):
     """The library or the device for this backend is not on this machine."""
+
+
+class DetectorLost(DetectorError):
+    """The detector's device hangs or is gone. This process gets no answer any more; a new one may."""
 
 
 class BundleError(DetectorError):

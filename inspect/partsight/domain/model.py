@@ -22,6 +22,19 @@ class OutputFormat(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class GoldenFrame:
+    """A picture and what the model must answer to it, with the hashes that the card gives them.
+
+    answer: JSON with `boxes` (x1 y1 x2 y2 in the picture's pixels), `scores` and `classes` (names), down to the floor.
+    """
+
+    picture: Path
+    picture_sha256: str
+    answer: Path
+    answer_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSpec:
     """One file of a bundle whose hash was checked, and how to feed and read it.
 
@@ -48,3 +61,4 @@ class ModelSpec:
     floor: float = 0.05
     nms_iou: float = 0.45
     max_detections: int = 300
+    golden: tuple[GoldenFrame, ...] = ()

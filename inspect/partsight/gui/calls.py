@@ -17,6 +17,7 @@ from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QImage
 
+from partsight.gui.pictures import decoded
 from partsight.wire.screen.message import Problem
 
 ROOT = "/api/v1"
@@ -178,11 +179,11 @@ def _read(answer: httpx.Response, wanted: Any) -> Any:
 
 
 def _decoded(answer: httpx.Response) -> QImage:
-    image = QImage.fromData(answer.content)
+    image = decoded(answer.content)
     if image.isNull():
         text = QCoreApplication.translate("calls", "{path} is no picture that this screen can show.")
         raise Refusal(answer.status_code, text.format(path=answer.request.url.path))
-    return image.convertToFormat(QImage.Format.Format_RGB32)
+    return image
 
 
 def _refusal(answer: httpx.Response) -> Refusal:

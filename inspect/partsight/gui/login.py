@@ -46,6 +46,7 @@ class LoginForm(QWidget):
 
     def start(self) -> None:
         """Empty, with the cursor in the first field."""
+        self.user.clear()
         self.password.clear()
         self.error.setText("")
         self.user.setFocus()
@@ -66,8 +67,10 @@ class LoginForm(QWidget):
 
     def _session(self, me: Me) -> None:
         self.submit.setEnabled(True)
+        # Whoever logs out leaves nothing in the fields either, not even a name.
+        self.user.clear()
+        self.password.clear()
         if me.user:
-            self.password.clear()
             self.done.emit()
 
 

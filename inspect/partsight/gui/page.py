@@ -44,6 +44,10 @@ class Page(QWidget):
     def take(self, what: object) -> None:
         """Another page has sent the person here because of this (a sequence, say)."""
 
+    def unsaved(self) -> str:
+        """What would be lost if the screen were closed now, in words; nothing: an empty text."""
+        return ""
+
     def look_changed(self) -> None:
         """The scale or the theme is another."""
 

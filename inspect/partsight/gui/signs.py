@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from enum import Enum, unique
+from functools import lru_cache
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap, QPolygonF
+from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt
+from PySide6.QtGui import QColor, QIcon, QImage, QPainter, QPainterPath, QPen, QPixmap, QPolygonF
 
 from partsight.domain.verdict import Result
 
@@ -52,14 +53,25 @@ Draw = Callable[[QPainter, QColor, QColor], None]
 def paint_sign(painter: QPainter, rect: QRectF, sign: Sign, colour: QColor, inner: QColor) -> None:
     """Into the largest square in the middle of `rect`. inner: of the mark in a filled shape."""
     side = min(rect.width(), rect.height())
-    painter.save()
+    drawn = _drawn(sign, max(1, round(side * painter.device().devicePixelRatioF())), colour.rgba(), inner.rgba())
+    centre = rect.center()
+    place = QPointF(round(centre.x() - side / 2), round(centre.y() - side / 2))
+    painter.drawImage(QRectF(place, QSizeF(side, side)), drawn, QRectF(drawn.rect()))
+
+
+@lru_cache(maxsize=256)
+def _drawn(sign: Sign, side: int, colour: int, inner: int) -> QImage:
+    """Curves take a millisecond, and live pictures carry signs 25 times a second. side: in pixels of the device."""
+    image = QImage(side, side, QImage.Format.Format_ARGB32_Premultiplied)
+    image.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(image)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.translate(rect.center().x() - side / 2, rect.center().y() - side / 2)
     painter.scale(side / 100, side / 100)
     painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(colour)
-    _DRAW[sign](painter, colour, inner)
-    painter.restore()
+    painter.setBrush(QColor.fromRgba(colour))
+    _DRAW[sign](painter, QColor.fromRgba(colour), QColor.fromRgba(inner))
+    painter.end()
+    return image
 
 
 def sign_icon(sign: Sign, colour: QColor, inner: QColor, size: int, ratio: float = 1.0) -> QIcon:

@@ -14,6 +14,7 @@ the window, from 1024 x 768 to 4K.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from PySide6.QtCore import QObject, Signal
@@ -23,6 +24,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from partsight.domain.verdict import Result
 
 ThemeName = Literal["light", "dark"]
+IMAGES = Path(__file__).parent / "images"
 FAMILIES = ["Inter", "Noto Sans", "Segoe UI", "DejaVu Sans", "Noto Sans CJK SC", "Microsoft YaHei"]
 BASE = (1024, 768)
 STEP = 0.1
@@ -206,6 +208,7 @@ def _mixed(colour: str, into: str, share: float) -> str:
 def _sheet(look: Look) -> str:
     """The style sheet; `@name` is a colour, `~n` is n pixels at 1024 x 768."""
     c, px = look.colours, look.px
+    arrow = (IMAGES / f"down-{look.theme}.svg").as_posix()
     tones = "".join(
         f'QFrame[tone="{tone}"] {{ background: {_mixed(colour, c.panel, 0.18)}; border: {px(1)}px solid {colour};'
         f" border-radius: {px(8)}px; }}\n"
@@ -257,10 +260,15 @@ QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QDoubleS
     border: {px(2)}px solid {c.accent};
 }}
 /* Too small for a finger, and drawn in pieces under a style sheet: keys, wheel and typing do it. */
-QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button {{
+QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button,
+QDateTimeEdit::up-button, QDateTimeEdit::down-button {{
     width: 0; border: none;
 }}
-QComboBox::drop-down {{ border: none; width: {px(28)}px; }}
+QComboBox {{ padding-right: {px(4)}px; }}
+QComboBox::drop-down, QDateTimeEdit::drop-down {{ border: none; width: {px(32)}px; }}
+QComboBox::down-arrow, QDateTimeEdit[calendarPopup="true"]::down-arrow {{
+    image: url("{arrow}"); width: {px(16)}px; height: {px(16)}px;
+}}
 QComboBox QAbstractItemView, QMenu {{
     background: {c.panel}; color: {c.text}; border: {px(1)}px solid {c.border};
     selection-background-color: {c.accent}; selection-color: {c.on_accent}; outline: none;

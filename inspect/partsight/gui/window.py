@@ -28,6 +28,7 @@ from partsight.gui.signs import Sign
 from partsight.gui.strip import Banners, Strip
 from partsight.gui.theme import Look, ThemeName
 from partsight.gui.widgets.cards import Empty, Tone
+from partsight.gui.widgets.question import Choice, Question
 from partsight.gui.words import needs_word
 from partsight.wire.screen.people import Me, Role
 
@@ -63,6 +64,7 @@ class Window(QMainWindow):
         self._pages: dict[str, Page] = {}
         self._specs: tuple[PageSpec, ...] = ()
         self._key = "line"
+        self._leaves = False
         self._last_life = time.monotonic()
         self._build()
         self._fit_timer = QTimer(self, interval=FIT_MS, singleShot=True)
@@ -297,11 +299,27 @@ class Window(QMainWindow):
         QApplication.quit()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 (Qt's name)
-        """Qt's; a kiosk is closed by Ctrl+Q and an engineer, or from outside."""
+        """Qt's; a kiosk is closed by Ctrl+Q and an engineer, or from outside. Asks where something would be lost."""
         if self.options.kiosk and event.spontaneous() and not self.client.may(Role.ENGINEER):
             event.ignore()
             return
+        unsaved = "" if self._leaves else ", ".join(filter(None, (page.unsaved() for page in self._pages.values())))
+        if unsaved:
+            event.ignore()
+            self._ask_leave(unsaved)
+            return
         super().closeEvent(event)
+
+    def _ask_leave(self, unsaved: str) -> None:
+        text = self.tr("Not saved: {what}. It is lost when the screen is closed.").format(what=unsaved)
+        stay: Choice = (self.tr("Go back"), "primary", None)
+        Question(
+            self, self.tr("Close the screen?"), text, ((self.tr("Close without saving"), "danger", self._leave), stay)
+        ).open()
+
+    def _leave(self) -> None:
+        self._leaves = True
+        self.close()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name)
         """Qt's; sizes follow when the window has come to rest."""

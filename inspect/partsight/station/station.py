@@ -18,7 +18,7 @@ import structlog
 
 from partsight.domain.challenge import ChallengeBook
 from partsight.domain.detections import ModelRef
-from partsight.domain.errors import ConfigError, RecordsError
+from partsight.domain.errors import ConfigError, DetectorLost, RecordsError
 from partsight.domain.frame import Frame, Grab
 from partsight.domain.inspection import Inspection, Timings
 from partsight.domain.messages import (
@@ -531,6 +531,9 @@ class Station:
     def _state_detector(self, judged: Judged) -> None:
         if judged.error is not None:
             self.faults.raise_("detector", str(judged.error), "parts are rejected until the detector answers again")
+            if isinstance(judged.error, DetectorLost):
+                # Its part has its verdict already. No other would ever get a better one from this process.
+                self._fatal(EXIT_STUCK, str(judged.error))
         elif judged.detect_ms:
             self.faults.clear("detector")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import QRectF, Qt, QTimer
-from PySide6.QtGui import QColor, QImage, QPainter, QResizeEvent
+from PySide6.QtGui import QColor, QFontMetrics, QImage, QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from partsight.gui.client import Client
@@ -33,6 +33,7 @@ class LiveView(FrameView):
         self.stale = False
         self._header: PreviewHeader | None = None
         self._state, self._error = "", ""
+        self._chip, self._chip_key = QPixmap(), ("", Sign.IDLE, 0, 1.0, 0.0)
         self.setAccessibleName(camera)
 
     def show_preview(self, header: PreviewHeader, image: QImage) -> None:
@@ -80,12 +81,25 @@ class LiveView(FrameView):
     def _paint_chip(self, painter: QPainter, look: Look) -> None:
         sign = CAMERA_SIGN.get(self._state, Sign.IDLE)
         text = self.camera if sign is Sign.GOOD else f"{self.camera}: {camera_word(self._state)}"
-        painter.setFont(look.font(14, bold=True))
+        key = (text, sign, self.width(), self.devicePixelRatioF(), look.scale)
+        if key != self._chip_key:
+            self._chip_key, self._chip = key, self._draw_chip(text, sign, look)
+        painter.drawPixmap(look.px(10), look.px(10), self._chip)
+
+    def _draw_chip(self, text: str, sign: Sign, look: Look) -> QPixmap:
+        """Once for as long as it says the same: letters and curves cost more than the picture under them."""
+        font = look.font(14, bold=True)
+        metrics = QFontMetrics(font)
         pad, side = look.px(8), look.px(18)
         room = self.width() - look.px(20) - 3 * pad - side
-        text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, max(0, room))
-        width = painter.fontMetrics().horizontalAdvance(text) + side + 3 * pad
-        chip = QRectF(look.px(10), look.px(10), width, look.px(30))
+        text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, max(0, room))
+        chip = QRectF(0, 0, metrics.horizontalAdvance(text) + side + 3 * pad, look.px(30))
+        ratio = self.devicePixelRatioF()
+        drawn = QPixmap((chip.size() * ratio).toSize())
+        drawn.setDevicePixelRatio(ratio)
+        drawn.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(drawn)
+        painter.setFont(font)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(8, 12, 16, 200))
@@ -96,6 +110,8 @@ class LiveView(FrameView):
         painter.setPen(QColor("#ffffff"))
         rest = QRectF(place.right() + pad, chip.y(), chip.right() - place.right(), chip.height())
         painter.drawText(rest, Qt.AlignmentFlag.AlignVCenter, text)
+        painter.end()
+        return drawn
 
 
 BRIGHT: dict[Sign, str] = {

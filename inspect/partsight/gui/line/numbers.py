@@ -10,6 +10,8 @@ from partsight.gui.widgets.cards import Card, Figure
 from partsight.gui.words import count_word, number_word, result_word, share_word
 from partsight.wire.screen.station import StationNote
 
+TENTHS_BELOW_MS = 99.95
+
 
 class Numbers(Card):
     """`triggers = OK + NG + REVIEW + INVALID + in flight`, all of one snapshot."""
@@ -24,7 +26,7 @@ class Numbers(Card):
         self.triggers = Figure(self.tr("Triggers"))
         self.in_flight = Figure(self.tr("In flight"))
         self.share = Figure(self.tr("Yield"))
-        self.rate = Figure(self.tr("Parts a minute"))
+        self.rate = Figure(self.tr("Parts/min"))
         self.p50 = Figure(self.tr("Latency p50, ms"))
         self.p99 = Figure(self.tr("Latency p99, ms"))
         figures = (*self.results.values(), self.triggers, self.in_flight, self.share, self.rate, self.p50, self.p99)
@@ -48,5 +50,10 @@ class Numbers(Card):
         self.in_flight.set_value(count_word(counters.in_flight))
         self.share.set_value(share_word(note.yield_share))
         self.rate.set_value(number_word(note.rate_per_min, 0))
-        self.p50.set_value(number_word(note.latency_ms.p50))
-        self.p99.set_value(number_word(note.latency_ms.p99))
+        self.p50.set_value(_milliseconds(note.latency_ms.p50))
+        self.p99.set_value(_milliseconds(note.latency_ms.p99))
+
+
+def _milliseconds(took: float | None) -> str:
+    """Tenths say nothing from a hundred on."""
+    return number_word(took, 1 if took is None or took < TENTHS_BELOW_MS else 0)

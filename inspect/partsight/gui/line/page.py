@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pydantic import ValidationError
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from partsight.gui.client import Client
@@ -60,6 +61,8 @@ class LinePage(Page):
         self.numbers = Numbers()
         scroll = QScrollArea(widgetResizable=True)
         scroll.setWidget(self.numbers)
+        # Figures shrink where they have no room; sideways nobody looks for one.
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setMinimumHeight(look.px(120))
         self.actions_ = Actions(client)
         column.addWidget(scroll, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from partsight.domain.status import StationState
@@ -26,6 +26,7 @@ from partsight.wire.screen.parts import PartRow
 from partsight.wire.screen.station import StationNote
 
 HEIGHT = 132
+MOST_GROUNDS = 8
 WORD_SHARE = 0.46
 """At most so much of the width is the word's."""
 
@@ -48,6 +49,8 @@ class VerdictBand(QWidget):
         self._part: PartRow | None = None
         self._note: StationNote | None = None
         self._link = Link.CONNECTING
+        self._grounds: dict[tuple[str, Sign], tuple[QPixmap, float]] = {}
+        self._ground_of: tuple[object, ...] = ()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._name()
 
@@ -103,10 +106,31 @@ class VerdictBand(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 (Qt's name)
         """Qt's."""
         look, shown = Look.here(), self.shown()
+        ink = QColor(look.colours.on_verdict if shown.colour is not None else look.colours.text)
+        key = (shown.word, shown.sign, look.theme, look.scale, self.width(), self.height(), self.devicePixelRatioF())
+        if key[2:] != self._ground_of:
+            self._grounds, self._ground_of = {}, key[2:]
+        if key[:2] not in self._grounds:
+            if len(self._grounds) >= MOST_GROUNDS:
+                self._grounds.clear()
+            self._grounds[key[:2]] = self._draw_ground(shown, ink, look)
+        ground, left = self._grounds[key[:2]]
+        painter = QPainter(self)
+        painter.drawPixmap(0, 0, ground)
+        self._paint_lines(painter, shown.lines, ink, left, look)
+        painter.end()
+
+    def _draw_ground(self, shown: Shown, ink: QColor, look: Look) -> tuple[QPixmap, float]:
+        """All but the lines, once for each word: it is the largest thing that changes with every part. And where the
+        lines begin.
+        """
         c = look.colours
         ground = shown.colour or QColor(c.panel)
-        ink = QColor(c.on_verdict if shown.colour is not None else c.text)
-        painter = QPainter(self)
+        ratio = self.devicePixelRatioF()
+        drawn = QPixmap(round(self.width() * ratio), round(self.height() * ratio))
+        drawn.setDevicePixelRatio(ratio)
+        drawn.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(drawn)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(ground)
         painter.setPen(QColor(c.border) if shown.colour is None else Qt.PenStyle.NoPen)
@@ -116,8 +140,8 @@ class VerdictBand(QWidget):
         paint_sign(painter, QRectF(pad, pad, side, side), shown.sign, ink, ground)
         left = 2 * pad + side
         width = self._paint_word(painter, shown.word, ink, left, look)
-        self._paint_lines(painter, shown.lines, ink, left + width + 2 * pad, look)
         painter.end()
+        return drawn, left + width + 2 * pad
 
     def _paint_word(self, painter: QPainter, word: str, ink: QColor, left: float, look: Look) -> float:
         font = look.font(HEIGHT * 0.7, bold=True)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from partsight.gui.client import Client, Link
 from partsight.gui.recipe.draft import Draft
+from partsight.gui.recipe.use import Use
 from partsight.gui.theme import Look
 from partsight.gui.widgets.cards import ElidedLabel, allow, button
 from partsight.gui.words import needs_word
@@ -35,7 +36,9 @@ class Bar(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(look.px(8))
+        self.use = Use(client)
         row.addWidget(self.choice)
+        row.addWidget(self.use)
         row.addWidget(self.facts, 1)
         for made in (self.undo, self.redo, self.discard, self.save):
             row.addWidget(made)
@@ -55,6 +58,7 @@ class Bar(QWidget):
                 word = f"{row.name}  ·  {active}" if row.active else row.name
                 self.choice.addItem(f"{word}  ⚠" if row.problem else word, row.name)
             self.choice.setCurrentIndex(self.choice.findData(chosen))
+        self.use.show_row(next((row for row in rows if row.name == chosen), None))
 
     def show_draft(self, draft: Draft | None, *, saving: bool) -> str:
         """What can be done with it; why it cannot be saved, "" where a version can be."""

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from partsight.gui.theme import Look
-from partsight.gui.widgets.cards import Card, text_label
+from partsight.gui.widgets.cards import Card, spaced, text_label
 from partsight.wire.screen.recipes import ClassSetting
 
 STEPS = 1000
@@ -45,6 +45,7 @@ class ScoreField(QWidget):
         self.slider.setSingleStep(STEP)
         self.slider.setPageStep(5 * STEP)
         self.box = QDoubleSpinBox(minimum=0.0, maximum=1.0, singleStep=STEP / STEPS, decimals=3)
+        spaced(self.box)
         self.box.setMinimumWidth(Look.here().px(92))
         self.box.setKeyboardTracking(False)
         for control in (self.slider, self.box):
@@ -115,6 +116,7 @@ class ClassCard(Card):
         self.review = ScoreField(self.tr("{name}: doubtful from").format(name=name))
         self.band = QCheckBox(self.tr("Doubtful from"))
         self.smallest = QDoubleSpinBox(minimum=0.0, maximum=MOST_SIZE, singleStep=1.0, decimals=2)
+        spaced(self.smallest)
         self.smallest.setKeyboardTracking(False)
         self.smallest.setAccessibleName(self.tr("{name}: smallest size").format(name=name))
         self.smallest.setMinimumWidth(look.px(130))

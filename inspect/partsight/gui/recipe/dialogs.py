@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QImage
@@ -22,43 +22,14 @@ from partsight.gui.calls import Refusal
 from partsight.gui.client import Client
 from partsight.gui.recipe.draft import Draft, differences, settings_of
 from partsight.gui.theme import Look
-from partsight.gui.widgets.cards import Kind, button, text_label
+from partsight.gui.widgets.cards import button, text_label
 from partsight.gui.widgets.frame_view import FrameView, marks_of
+from partsight.gui.widgets.question import Choice, Question
 from partsight.gui.words import local_time, result_word
 from partsight.wire.screen.parts import Part
 from partsight.wire.screen.recipes import RecipeDetail
 
-Choice = tuple[str, Kind, Callable[[], None] | None]
 MOST_REMARK = 256
-
-
-class Question(QDialog):
-    """A text and a few buttons; the last one, and Escape, change nothing. Does not block the window's loop."""
-
-    def __init__(self, parent: QWidget, title: str, text: str, choices: Sequence[Choice]) -> None:
-        super().__init__(parent)
-        self.setWindowTitle(title)
-        look = Look.here()
-        self.column = QVBoxLayout(self)
-        self.column.setContentsMargins(*(look.px(18),) * 4)
-        self.column.setSpacing(look.px(14))
-        self.column.addWidget(text_label(title, "title"))
-        label = text_label(text, wrap=True)
-        label.setMinimumWidth(look.px(420))
-        self.column.addWidget(label)
-        row = QHBoxLayout()
-        row.addStretch(1)
-        self.buttons = {}
-        for word, kind, action in choices:
-            made = button(word, kind)
-            made.clicked.connect(self.accept)
-            if action is not None:
-                made.clicked.connect(action)
-            row.addWidget(made)
-            self.buttons[word] = made
-        self.row = row
-        self.column.addLayout(row)
-        self.finished.connect(self.deleteLater)
 
 
 class RemarkDialog(QDialog):

@@ -20,7 +20,7 @@ from partsight.gui.client import Client
 from partsight.gui.page import Page
 from partsight.gui.recipe.bar import Bar
 from partsight.gui.recipe.classes import ClassList
-from partsight.gui.recipe.dialogs import Choice, CompareDialog, PartDialog, Question, RemarkDialog
+from partsight.gui.recipe.dialogs import CompareDialog, PartDialog, RemarkDialog
 from partsight.gui.recipe.draft import Draft, Drafts, recipe_path, settings_of
 from partsight.gui.recipe.effect import Effect
 from partsight.gui.recipe.mistakes import Sorted, sort_mistakes
@@ -29,8 +29,10 @@ from partsight.gui.recipe.versions import Versions
 from partsight.gui.signs import Sign
 from partsight.gui.theme import Look
 from partsight.gui.widgets.cards import Banner, Empty, button, text_label
+from partsight.gui.widgets.question import Choice, Question
 from partsight.wire.screen.people import Role
 from partsight.wire.screen.recipes import RecipeDetail, RecipeRestore, RecipeRow, RecipeSaved
+from partsight.wire.screen.station import StationNote
 from partsight.wire.screen.stream import EventNote, Gap, Welcome
 
 EFFECT_WIDTH = 270
@@ -49,6 +51,7 @@ class RecipePage(Page):
         self.rows: list[RecipeRow] = []
         self._newer: RecipeDetail | None = None
         self._saving = False
+        self._judging = ""
         self.classes, self.regions, self.versions = ClassList(), RegionPanel(client), Versions()
         self.effect = Effect(client)
         self.bar = Bar(client, self)
@@ -109,6 +112,7 @@ class RecipePage(Page):
     def _connect(self) -> None:
         client = self.client
         self.bar.chosen.connect(self._open_recipe)
+        self.bar.use.said.connect(self._say)
         self.tab_buttons.idClicked.connect(self.show_tab)
         self.classes.changed.connect(self._class_changed)
         self.classes.let_go.connect(self._let_go)
@@ -125,6 +129,7 @@ class RecipePage(Page):
         client.session.connect(self._show_right)
         client.link_changed.connect(self._show_right)
         client.happened.connect(self._take_event)
+        client.status.connect(self._see_judging)
         client.welcome.connect(self._refresh)
         client.gap.connect(self._refresh)
         self.show_tab(self.drafts.tab)
@@ -138,6 +143,11 @@ class RecipePage(Page):
     def closed(self) -> None:
         """Ask about what is not saved, where another page was chosen; not for a login or a new look."""
         QTimer.singleShot(0, self, self._ask_left)
+
+    def unsaved(self) -> str:
+        """The recipes that were changed, where whoever is here could save them."""
+        names = ", ".join(self.drafts.dirty) if self.client.may(Role.ENGINEER) else ""
+        return self.tr("recipe {names}").format(names=names) if names else ""
 
     def take(self, what: object) -> None:
         """The name of a recipe."""
@@ -390,6 +400,12 @@ class RecipePage(Page):
 
     def _take_event(self, event: EventNote) -> None:
         if event.kind == "recipe" and not self._saving:
+            self._refresh()
+
+    def _see_judging(self, note: StationNote) -> None:
+        """The event may come before the status that says which recipe judges now."""
+        if note.recipe != self._judging:
+            self._judging = note.recipe
             self._refresh()
 
     def _load_newer(self) -> None:

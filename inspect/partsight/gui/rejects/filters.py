@@ -14,7 +14,7 @@ from partsight.domain.verdict import Result
 from partsight.gui.rejects.wanted import REJECTED, Wanted
 from partsight.gui.signs import RESULT_SIGN, sign_icon
 from partsight.gui.theme import Look
-from partsight.gui.widgets.cards import button, text_label
+from partsight.gui.widgets.cards import button, spaced, text_label
 from partsight.gui.words import reason_word, result_word
 from partsight.wire.screen.message import now
 
@@ -83,6 +83,7 @@ class FilterBar(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         self.since = QDateTimeEdit(QDateTime.currentDateTime().addDays(-1))
         self.until = QDateTimeEdit(QDateTime.currentDateTime().addSecs(60))
+        spaced(self.since, self.until)
         row.addStretch(1)
         for name, edit in ((self.tr("From"), self.since), (self.tr("until"), self.until)):
             edit.setDisplayFormat("yyyy-MM-dd HH:mm")

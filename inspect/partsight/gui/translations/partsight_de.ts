@@ -780,8 +780,8 @@
         <translation>Ausbeute</translation>
     </message>
     <message>
-        <source>Parts a minute</source>
-        <translation>Teile je Minute</translation>
+        <source>Parts/min</source>
+        <translation>Teile/min</translation>
     </message>
     <message>
         <source>Latency p50, ms</source>
@@ -970,6 +970,10 @@
     <message>
         <source>Versions</source>
         <translation>Fassungen</translation>
+    </message>
+    <message>
+        <source>recipe {names}</source>
+        <translation>Rezept {names}</translation>
     </message>
     <message>
         <source>There is no recipe here.</source>
@@ -1568,6 +1572,49 @@
     </message>
 </context>
 <context>
+    <name>Use</name>
+    <message>
+        <source>Use on the line …</source>
+        <translation>An die Linie …</translation>
+    </message>
+    <message>
+        <source>No connection to the station.</source>
+        <translation>Keine Verbindung zur Station.</translation>
+    </message>
+    <message>
+        <source>Wait a moment.</source>
+        <translation>Einen Moment.</translation>
+    </message>
+    <message>
+        <source>Parts are judged by it now.</source>
+        <translation>Nach ihm wird jetzt geprüft.</translation>
+    </message>
+    <message>
+        <source>Judge by {name} from now on?</source>
+        <translation>Ab jetzt nach {name} prüfen?</translation>
+    </message>
+    <message>
+        <source>Parts under way are still judged by the recipe of now. Ready is 0 until the station has tried the new one. It stays chosen after a restart.</source>
+        <translation>Teile, die unterwegs sind, werden noch nach dem jetzigen Rezept geprüft. Ready ist 0, bis die Station das neue erprobt hat. Es bleibt nach einem Neustart gewählt.</translation>
+    </message>
+    <message>
+        <source>Use on the line</source>
+        <translation>An die Linie</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Abbrechen</translation>
+    </message>
+    <message>
+        <source>The recipe is being changed …</source>
+        <translation>Das Rezept wird gewechselt …</translation>
+    </message>
+    <message>
+        <source>Parts are judged by another recipe now.</source>
+        <translation>Ab jetzt wird nach einem anderen Rezept geprüft.</translation>
+    </message>
+</context>
+<context>
     <name>VerdictBand</name>
     <message>
         <source>Verdicts are not known here.</source>
@@ -1670,6 +1717,22 @@
     <message>
         <source>Full screen</source>
         <translation>Vollbild</translation>
+    </message>
+    <message>
+        <source>Not saved: {what}. It is lost when the screen is closed.</source>
+        <translation>Nicht gespeichert: {what}. Es geht verloren, wenn der Bildschirm geschlossen wird.</translation>
+    </message>
+    <message>
+        <source>Go back</source>
+        <translation>Zurück</translation>
+    </message>
+    <message>
+        <source>Close the screen?</source>
+        <translation>Bildschirm schließen?</translation>
+    </message>
+    <message>
+        <source>Close without saving</source>
+        <translation>Schließen ohne zu speichern</translation>
     </message>
 </context>
 <context>

@@ -780,8 +780,8 @@
         <translation>合格率</translation>
     </message>
     <message>
-        <source>Parts a minute</source>
-        <translation>每分钟零件数</translation>
+        <source>Parts/min</source>
+        <translation>件/分</translation>
     </message>
     <message>
         <source>Latency p50, ms</source>
@@ -970,6 +970,10 @@
     <message>
         <source>Versions</source>
         <translation>版本</translation>
+    </message>
+    <message>
+        <source>recipe {names}</source>
+        <translation>配方 {names}</translation>
     </message>
     <message>
         <source>There is no recipe here.</source>
@@ -1568,6 +1572,49 @@
     </message>
 </context>
 <context>
+    <name>Use</name>
+    <message>
+        <source>Use on the line …</source>
+        <translation>用于产线…</translation>
+    </message>
+    <message>
+        <source>No connection to the station.</source>
+        <translation>未连接到检测站。</translation>
+    </message>
+    <message>
+        <source>Wait a moment.</source>
+        <translation>请稍候。</translation>
+    </message>
+    <message>
+        <source>Parts are judged by it now.</source>
+        <translation>当前正按此配方判定。</translation>
+    </message>
+    <message>
+        <source>Judge by {name} from now on?</source>
+        <translation>从现在起按 {name} 判定？</translation>
+    </message>
+    <message>
+        <source>Parts under way are still judged by the recipe of now. Ready is 0 until the station has tried the new one. It stays chosen after a restart.</source>
+        <translation>途中的零件仍按当前配方判定。在工位试过新配方之前，Ready 为 0。重启后仍保持此选择。</translation>
+    </message>
+    <message>
+        <source>Use on the line</source>
+        <translation>用于产线</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
+    </message>
+    <message>
+        <source>The recipe is being changed …</source>
+        <translation>正在更换配方…</translation>
+    </message>
+    <message>
+        <source>Parts are judged by another recipe now.</source>
+        <translation>现在按另一个配方判定。</translation>
+    </message>
+</context>
+<context>
     <name>VerdictBand</name>
     <message>
         <source>Verdicts are not known here.</source>
@@ -1670,6 +1717,22 @@
     <message>
         <source>Full screen</source>
         <translation>全屏</translation>
+    </message>
+    <message>
+        <source>Not saved: {what}. It is lost when the screen is closed.</source>
+        <translation>尚未保存：{what}。关闭屏幕后将丢失。</translation>
+    </message>
+    <message>
+        <source>Go back</source>
+        <translation>返回</translation>
+    </message>
+    <message>
+        <source>Close the screen?</source>
+        <translation>关闭屏幕？</translation>
+    </message>
+    <message>
+        <source>Close without saving</source>
+        <translation>不保存并关闭</translation>
     </message>
 </context>
 <context>

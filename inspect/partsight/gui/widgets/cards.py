@@ -5,8 +5,17 @@ from __future__ import annotations
 from typing import Literal
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from partsight.domain.verdict import Result
 from partsight.gui.signs import Sign, paint_sign
@@ -15,6 +24,7 @@ from partsight.gui.theme import Look, set_property
 Kind = Literal["plain", "primary", "danger", "quiet"]
 TextKind = Literal["", "title", "heading", "figure", "muted", "small", "mono", "bad"]
 Tone = Literal["good", "bad", "warn", "hold", "idle", "info"]
+SMALLEST_PX, INDENT_PX = 12, 3
 SIGN_TONE: dict[Sign, Tone] = {
     Sign.OK: "good",
     Sign.GOOD: "good",
@@ -54,6 +64,12 @@ def button(text: str, kind: Kind = "plain", parent: QWidget | None = None) -> QP
     if kind != "plain":
         made.setProperty("kind", kind)
     return made
+
+
+def spaced(*boxes: QAbstractSpinBox) -> None:
+    """Room before the digits: the field in a box of numbers or dates takes none from the style sheet."""
+    for box in boxes:
+        box.lineEdit().setTextMargins(Look.here().px(8), 0, 0, 0)
 
 
 def allow(what: QWidget, allowed: bool, reason: str) -> None:
@@ -173,6 +189,49 @@ class Tile(QFrame):
         self.setAccessibleName(f"{self.name.whole()}: {word}")
 
 
+class FittedText(QWidget):
+    """A number in one line; smaller letters, not fewer, where it has no room."""
+
+    def __init__(self, text: str, size: float, parent: QWidget | None = None) -> None:
+        """size: of the letters in pixels at 1024 x 768, where there is room."""
+        super().__init__(parent)
+        self._text, self._size = text, size
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def text(self) -> str:
+        """What stands there, whole."""
+        return self._text
+
+    def set_text(self, text: str) -> None:
+        """Painted anew only where it is another."""
+        if text != self._text:
+            self._text = text
+            self.update()
+
+    def letters(self) -> QFont:
+        """As large as fits."""
+        font = Look.here().font(self._size, bold=True)
+        wide = QFontMetricsF(font).horizontalAdvance(self._text)
+        room = self.width() - Look.here().px(INDENT_PX)
+        if wide > room:
+            font.setPixelSize(max(Look.here().px(SMALLEST_PX), int(font.pixelSize() * room / wide)))
+        return font
+
+    def sizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
+        """Qt's."""
+        look = Look.here()
+        return QSize(look.px(60), round(QFontMetricsF(look.font(self._size, bold=True)).height()) + look.px(2))
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 (Qt's name)
+        """Qt's."""
+        painter = QPainter(self)
+        painter.setFont(self.letters())
+        painter.setPen(QColor(Look.here().colours.text))
+        place = self.rect().adjusted(Look.here().px(INDENT_PX), 0, 0, 0)
+        painter.drawText(place, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self._text)
+        painter.end()
+
+
 class Figure(QWidget):
     """A number with its name under it, and a verdict's shape before it where it is one."""
 
@@ -186,7 +245,7 @@ class Figure(QWidget):
         row.setSpacing(look.px(6))
         if result is not None:
             row.addWidget(SignView(Sign(result.value.lower()), 18))
-        self.value = text_label("–", "figure")
+        self.value = FittedText("–", 24)
         row.addWidget(self.value, 1)
         column.addLayout(row)
         self.name = ElidedLabel(name, "small")
@@ -196,7 +255,7 @@ class Figure(QWidget):
     def set_value(self, text: str) -> None:
         """What stands there."""
         if self.value.text() != text:
-            self.value.setText(text)
+            self.value.set_text(text)
             self.setAccessibleName(f"{self.name.whole()}: {text}")
 
 
