@@ -20,8 +20,10 @@ from partsight.daemon.outputs import FaultRelay, RunningOutput, make_outputs
 from partsight.daemon.places import find_recipe, recipe_shelf
 from partsight.daemon.screens import make_api
 from partsight.daemon.site import Site, cross_check
+from partsight.detectors.absent import AbsentDetector
 from partsight.detectors.auto import GPU, choose
 from partsight.detectors.tensorrt.engines import ENGINES
+from partsight.detectors.tensorrt.losses import GpuLeftAlone
 from partsight.domain.errors import ConfigError, Mistake, RecordsError
 from partsight.domain.messages import Event, SelectRecipe
 from partsight.domain.ports import Camera, Clock, Detector, Output
@@ -236,7 +238,13 @@ def _open_detector(site: Site, relay: FaultRelay) -> Detector:
     }
     if model.backend in ("auto", "tensorrt"):
         settings["engines"] = site.config.station.data / ENGINES
-    return choose(bundle.spec(), model.backend, settings, [bundle.spec(one) for one in bundle.precisions], passed_over)
+    files = [bundle.spec(one) for one in bundle.precisions]
+    try:
+        return choose(bundle.spec(), model.backend, settings, files, passed_over)
+    except GpuLeftAlone as problem:
+        # Asked for by name, so no other may judge. A station that is there and rejects says more than one that is not.
+        log.error("no part is judged: the GPU is left alone", reason=str(problem))
+        return AbsentDetector(bundle.spec(), model.backend, str(problem), problem.until)
 
 
 def _open_archive(site: Site, records: SqliteRecords) -> ImageArchive | None:

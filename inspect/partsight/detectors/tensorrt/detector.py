@@ -15,6 +15,7 @@ from partsight.detectors.tensorrt.building import OPTIMIZATION_LEVEL, WORKSPACE_
 from partsight.detectors.tensorrt.cuda.choose import Package, open_port
 from partsight.detectors.tensorrt.cuda.probe import probe
 from partsight.detectors.tensorrt.engines import Engine, EngineStore, identify
+from partsight.detectors.tensorrt.losses import Losses
 from partsight.detectors.tensorrt.runner import Limits, TensorRtRunner
 from partsight.domain.detections import ModelRef
 from partsight.domain.errors import BackendUnavailable, DetectorError, DetectorLost
@@ -23,6 +24,7 @@ from partsight.domain.model import ModelSpec
 log = structlog.get_logger(__name__)
 
 MB = 1 << 20
+LOSSES = "losses.json"
 
 
 class TensorRtSettings(BaseModel):
@@ -65,17 +67,27 @@ class TensorRtDetector(YoloDetector):
                 f"{spec.path}: is the model in {spec.precision}, and {settings.precision} is asked for; add that file "
                 f"to the bundle (`partsight models convert`), or set precision = {spec.precision!r}"
             )
+        for_a_line = engine is None
+        losses = Losses(settings.engines / LOSSES)
+        if for_a_line:
+            losses.check()
         # In this order: without a driver the library ends the process (and with it the line) instead of raising.
         facts = probe(device=settings.device)
         trt = load_tensorrt(facts)
-        for_a_line = engine is None
         if engine is None:
             options = BuildOptions(spec, settings.workspace_mb * MB, settings.optimization_level)
             engine = EngineStore(settings.engines).ready(identify(options, facts, trt.__version__))
         package: Package | None = None if settings.cuda == "auto" else settings.cuda
         limits = Limits(settings.slots, settings.timeout_s, settings.use_graph)
         try:
-            runner = TensorRtRunner(spec, trt, engine.plan, lambda: open_port(settings.device, package), limits)
+            runner = TensorRtRunner(
+                spec,
+                trt,
+                engine.plan,
+                lambda: open_port(settings.device, package),
+                limits,
+                lost=losses.note if for_a_line else lambda _: None,
+            )
         except DetectorLost as problem:
             raise BackendUnavailable(f"the GPU ({facts.name}) cannot run the engine: {problem}") from problem
         self.uses_graphs = runner.uses_graphs

@@ -49,14 +49,23 @@ class TensorRtRunner:
     """The `FrameRunner` of TensorRT. One thread calls it, and any may close it.
 
     plan: an engine that was verified: nothing else may ever be loaded. open_port: called in the GPU's thread.
+    lost: told why, once, when the GPU hangs or is gone; it must not raise.
     Raises BundleError where the plan is not what the card says, BackendUnavailable where TensorRT refuses it,
     DetectorLost where the GPU does not run it.
     """
 
     def __init__(
-        self, spec: ModelSpec, trt: Any, plan: bytes, open_port: Callable[[], CudaPort], limits: Limits | None = None
+        self,
+        spec: ModelSpec,
+        trt: Any,
+        plan: bytes,
+        open_port: Callable[[], CudaPort],
+        limits: Limits | None = None,
+        *,
+        lost: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._limits = limits or Limits()
+        self._tell_lost = lost
         self._thread = GpuThread("gpu")
         self._lane: Lane | None = None
         self._dead = ""
@@ -124,6 +133,7 @@ class TensorRtRunner:
         )
         self._dead = f"{said}; {CURE}"
         log.error("the GPU is lost", reason=said, cure=CURE)
+        self._tell_lost(said)
         lane, self._lane = self._lane, None
         if lane is not None:
             # Behind the work that may still hang, and without waiting: the part must have its verdict.
