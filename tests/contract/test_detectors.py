@@ -116,16 +116,16 @@ def test_auto_takes_the_quickest_backend_of_the_machine(tmp_path: Path) -> None:
 
 
 def test_auto_falls_back_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(registry.DETECTORS, preferred()[0], "partsight.detectors.absent:Detector")
+    monkeypatch.setitem(registry.DETECTORS, preferred()[0], "partsight.detectors.no_such_module:Detector")
     with capture_logs() as logs:
         if preferred() == ("onnx",):
-            with pytest.raises(BackendUnavailable, match="absent"):
+            with pytest.raises(BackendUnavailable, match="no_such_module"):
                 choose(tiny_spec(tmp_path, OutputFormat.END2END))
             return
         detector = choose(tiny_spec(tmp_path, OutputFormat.END2END))
     assert detector.model.backend == "onnx"
     detector.close()
-    assert any(entry["log_level"] == "warning" and "absent" in entry["reason"] for entry in logs)
+    assert any(entry["log_level"] == "warning" and "no_such_module" in entry["reason"] for entry in logs)
 
 
 def test_auto_never_falls_back_from_a_bad_bundle(tmp_path: Path) -> None:

@@ -30,8 +30,6 @@ from partsight.wire.screen.people import Role
 
 USER = "demo"
 LOG = "screen.log"
-NICENESS = 5
-"""As the API's process: on this machine the window must not take the detector's core."""
 PATIENCE_S = 15.0
 """The window waits so long for the line, whose start it would only slow down; then it comes up and shows why."""
 END_S = 5.0
@@ -128,7 +126,6 @@ class DemoScreen:
                 self._process = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log
                 )
-            os.setpriority(os.PRIO_PROCESS, self._process.pid, NICENESS)
         except OSError as problem:
             self._over = self._process is None
             self._say(f"the screen: {problem}; the demo goes on")

@@ -37,7 +37,7 @@ def read_choice(data: Path) -> Choice | None:
     file = choice_file(data)
     try:
         return Choice.model_validate_json(file.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # whoever opens the data folder says what is wrong with it
         return None
     except (OSError, ValidationError) as error:
         text = f"holds which recipe was chosen, and cannot be read: {str(error).splitlines()[0]}"
