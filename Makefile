@@ -15,9 +15,10 @@ demo:  ## A simulated line, judged by the real model, in the terminal
 	@scripts/setup.sh demo
 	@$(BIN)/partsight demo $(ARGS)
 
-# What holds something against the clock runs after the rest, alone. 5: ARGS name tests of the other kind only.
+# A file's tests share what they set up, so each file stays in one process. What holds something against the clock runs
+# after the rest, alone. 5: ARGS name tests of the other kind only.
 test: lint  ## Lint, types, import contracts, lock files, tests (no torch)
-	$(BIN)/python -m pytest -m "not proof and not timed" -n 2 --dist worksteal $(ARGS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -m "not proof and not timed" -n 2 --dist loadfile $(ARGS) || [ $$? -eq 5 ]
 	$(BIN)/python -m pytest -m "timed and not proof" $(ARGS) || [ $$? -eq 5 ]
 
 lint:  ## The checks of `make test` without the tests

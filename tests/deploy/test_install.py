@@ -1,5 +1,5 @@
 """The installer on scratch machines: what it refuses, that it can be run again, and that a line never stays without a
-version that works. `test_coverage.py` checks that no line of it goes unrun here."""
+version that works. The last tests check that no line of it goes unrun here."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.deploy.machine import JP72, Machine
-
-pytestmark = pytest.mark.xdist_group("deploy")
+from tests.deploy.machine import DEPLOY, JP72, Machine
+from tests.deploy.script_lines import SAID, SCRIPTS, commands
 
 MakeMachine = Callable[..., Machine]
 
@@ -742,3 +741,41 @@ def test_a_network_interface_that_can_do_none_of_it(orin: Machine) -> None:
     assert "has no EEE to switch off" in said
     assert "there is no such interface" in nic(orin, "eth9")[1]
     assert "say which interface" in nic(orin)[1]
+
+
+# --- at the end: what of it the tests above never reached ---------------------------------------------
+
+
+@pytest.fixture
+def all_ran(traces: Path) -> None:
+    ran = set((traces / "ran").read_text().split()) if (traces / "ran").exists() else set()
+    wanted = {name for name in globals() if name.startswith("test_") and not name.startswith("test_every_")}
+    if missing := wanted - ran:
+        pytest.skip(f"known only where all tests of this file ran before: {len(missing)} did not")
+
+
+def test_every_line_was_run(all_ran: None, traces: Path) -> None:
+    ran: dict[str, set[int]] = {}
+    for file, line in re.findall(r"^\++ @(\S+?):(\d+)@", (traces / "lines").read_text(errors="replace"), re.M):
+        ran.setdefault(file.rpartition("/deploy/")[2], set()).add(int(line))
+    unrun = []
+    for script in SCRIPTS:
+        name = str(script.relative_to(DEPLOY))
+        lines = script.read_text().splitlines()
+        # Of a command over several lines bash names the first or the last.
+        missed = [one for one in commands(script) if not ran.get(name, set()).intersection(one)]
+        unrun += [f"{name}:{one.start}: {lines[one.start - 1].strip()}" for one in missed]
+    assert not unrun, "\n".join(unrun)
+
+
+def test_every_message_was_said(all_ran: None, traces: Path) -> None:
+    said = (traces / "said").read_text()
+    unsaid = []
+    for script in SCRIPTS:
+        for text in SAID.findall(script.read_text()):
+            # What is put in at run time may be anything.
+            parts = re.split(r"\$\{[^}]*\}|\$\([^)]*\)|\$[\w*]+", text.replace("\\`", "`"))
+            pattern = ".*".join(re.escape(part) for part in parts)
+            if not re.search(pattern, said):
+                unsaid.append(f"{script.name}: {text}")
+    assert not unsaid, "\n".join(unsaid)

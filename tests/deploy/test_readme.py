@@ -11,8 +11,6 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # comes with schemathesis, without its stubs
 from tests.deploy.machine import DEPLOY, ROOT, Machine
 
-pytestmark = pytest.mark.xdist_group("deploy")
-
 PAGES = ("README.md", "jetson/README.md", "desktop/README.md", "service/README.md")
 
 

@@ -13,8 +13,6 @@ import pytest
 from tests.deploy import machine as machines
 from tests.deploy.machine import ROOT
 
-pytestmark = pytest.mark.xdist_group("deploy")
-
 
 def copy_of_the_house(folder: Path) -> Path:
     """The files that git knows or would add, as a release has them."""

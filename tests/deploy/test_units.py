@@ -10,12 +10,9 @@ from pathlib import Path
 import pytest
 from tests.deploy.machine import DEPLOY
 
-pytestmark = [
-    pytest.mark.xdist_group("deploy"),
-    pytest.mark.skipif(
-        shutil.which("systemd-analyze") is None, reason="needs systemd-analyze: apt-get install systemd"
-    ),
-]
+pytestmark = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="needs systemd-analyze: apt-get install systemd"
+)
 
 UNITS = {
     "partsight.service": "partsight.service",

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from tests.gpu.build_rig import Bench
+from tests.gpu.bundles import bundle
 from tests.gpu.pretend import driver
 from tests.gpu.pretend.gpu import PretendGpu
 
@@ -54,9 +56,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         reason = driver.missing() or (driver.missing_package(variant.partition("+")[0]) if variant else "")
         if reason:
             item.add_marker(pytest.mark.skip(reason=reason))
-        if variant and not os.environ.get(INSIDE):
-            # Both workers of pytest-xdist would otherwise run the same child.
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.name}:{variant}"))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -189,3 +188,13 @@ def on_pretend_gpu(pretend_driver: driver.PretendDriver) -> Callable[..., subpro
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def ready(tmp_path_factory: pytest.TempPathFactory, pretend_driver: driver.PretendDriver) -> Path:
+    """A bundle, and a data folder with its engine."""
+    folder = tmp_path_factory.mktemp("ready")
+    bundle(folder / "bundle")
+    (folder / "data").mkdir()
+    Bench(folder, pretend_driver).build()
+    return folder

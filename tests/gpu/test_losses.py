@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.gpu.build_rig import Bench
-from tests.gpu.bundles import bundle
 from tests.gpu.pretend.driver import PretendDriver
 
 from partsight.detectors.tensorrt.losses import LIMIT, REST, GpuLeftAlone, Losses
@@ -60,15 +59,6 @@ def test_a_damaged_note_keeps_no_gpu_away(tmp_path_factory: pytest.TempPathFacto
     losses.check(NOW)
     losses.note("hang", NOW)
     losses.check(NOW)
-
-
-@pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory, pretend_driver: PretendDriver) -> Path:
-    folder = tmp_path_factory.mktemp("ready")
-    bundle(folder / "bundle")
-    (folder / "data").mkdir()
-    Bench(folder, pretend_driver).build()
-    return folder
 
 
 @pytest.mark.timeout(300)

@@ -10,20 +10,9 @@ from typing import Any
 
 import pytest
 from tests.gpu.build_rig import Bench
-from tests.gpu.bundles import bundle
 from tests.gpu.pretend.driver import PretendDriver
 
 pytestmark = pytest.mark.timeout(300)
-
-
-@pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory, pretend_driver: PretendDriver) -> Path:
-    """A bundle, and a data folder with its engine."""
-    folder = tmp_path_factory.mktemp("ready")
-    bundle(folder / "bundle")
-    (folder / "data").mkdir()
-    Bench(folder, pretend_driver).build()
-    return folder
 
 
 @pytest.fixture
