@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from partsight.outputs.records.audit import read_audit
 from partsight.recipes.choice import choice_file
 from partsight.wire.screen.people import Role
 
+Wait = Callable[..., object]
 OTHER = RECIPE.replace('name = "there"', 'name = "other"').replace("revision = 1", "revision = 7")
 
 
@@ -31,29 +32,31 @@ def choose(served: Served, token: str, name: str) -> int:
         return client.post("/api/v1/commands/recipe", json={"name": name}).status_code
 
 
-def judged_by(served: Served, token: str) -> str:
+def judges_by(served: Served, token: str, recipe: str, wait_until: Wait) -> None:
+    """The API tells the newest status that it has been sent, which is some tenths of a second old."""
     with served.http(token) as client:
-        told: str = client.get("/api/v1/status").json()["recipe"]
-    return told
+        wait_until(lambda: client.get("/api/v1/status").json()["recipe"] == recipe, 10.0, f"judged by {recipe}")
 
 
 def audited(folder: Path) -> list[str]:
     return [row.what for row in read_audit(folder / "data")]
 
 
-def test_what_was_chosen_judges_after_a_kill_until_the_configuration_names_another(tmp_path: Path) -> None:
+def test_what_was_chosen_judges_after_a_kill_until_the_configuration_names_another(
+    tmp_path: Path, wait_until: Wait
+) -> None:
     (tmp_path / "recipes").mkdir()
     (tmp_path / "recipes" / "other.toml").write_text(OTHER)
     with serving(tmp_path) as served:
         token = served.add_user("root1", Role.ADMINISTRATOR)
-        assert judged_by(served, token) == "there@1"
+        judges_by(served, token, "there@1", wait_until)
         assert choose(served, token, "other") == 200
-        assert judged_by(served, token) == "other@7"
+        judges_by(served, token, "other@7", wait_until)
         served.run.process.kill()
         served.run.process.wait(20)
     with serving(tmp_path) as served:
         token = served.log_in("root1")
-        assert judged_by(served, token) == "other@7"
+        judges_by(served, token, "other@7", wait_until)
         assert "recipe chosen before the start" in audited(tmp_path)
         assert choose(served, token, "there") == 200
         # The configured one again: nothing is left to keep.
@@ -94,7 +97,7 @@ def test_a_chosen_recipe_that_is_gone_is_a_mistake_and_no_other_judges_instead(t
     assert load_site(tmp_path / "station.toml").recipe.ref.name == "there"
 
 
-def test_an_operator_chooses_by_name_and_never_by_a_path(tmp_path: Path) -> None:
+def test_an_operator_chooses_by_name_and_never_by_a_path(tmp_path: Path, wait_until: Wait) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "mild.toml").write_text(OTHER.replace('"other"', '"mild"'))
@@ -106,7 +109,7 @@ def test_an_operator_chooses_by_name_and_never_by_a_path(tmp_path: Path) -> None
         for path in (str(elsewhere / "mild.toml"), "elsewhere/mild.toml", "../elsewhere/mild", "~/mild.toml"):
             for token in (operator, root):
                 assert choose(served, token, path) == 409
-        assert judged_by(served, operator) == "there@1"
+        judges_by(served, operator, "there@1", wait_until)
         # By the name of its file, as a PLC's program may have it.
         assert choose(served, operator, "file-name") == 200
-        assert judged_by(served, operator) == "other@7"
+        judges_by(served, operator, "other@7", wait_until)

@@ -125,6 +125,7 @@ def check(line: Line) -> None:
         assert line.p99(phase) <= 2 * quiet + SLACK_MS, f"{phase}: {line.p99(phase):.1f} ms, alone {quiet:.1f} ms"
 
 
+@pytest.mark.timed
 @pytest.mark.timeout(300)
 def test_rule_5_screens_that_are_stopped_and_killed_leave_the_line_as_it_was(tmp_path: Path, wait_until: Wait) -> None:
     with serve_station(tmp_path, camera=PICTURED, trigger=f'kind = "timer"\nperiod_ms = {PERIOD_MS}') as served:
