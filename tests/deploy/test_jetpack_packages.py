@@ -177,7 +177,12 @@ JETPACKS = {
     7: {"numpy": "1.26.4", "opencv-python": "4.6.0.66"},
 }
 """JetPack 6 has OpenCV 4.8; Ubuntu 24.04, under JetPack 7, has 4.6."""
-QUICK = ("unit/test_letterbox.py", "unit/test_yolo_golden.py")
+QUICK = (
+    "unit/test_letterbox.py",
+    "unit/test_yolo_golden.py",
+    "unit/test_folder_camera.py",
+    "unit/test_opencv_camera.py",
+)
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +236,7 @@ def run_tests(python: Path, *tests: str, timeout: float) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_preprocessing_and_decoding_beside_jetpack_6(packages_of: Callable[[int], Path]) -> None:
+def test_preprocessing_decoding_and_cameras_beside_jetpack_6(packages_of: Callable[[int], Path]) -> None:
     run_tests(packages_of(6), *QUICK, timeout=200)
 
 

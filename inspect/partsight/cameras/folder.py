@@ -16,6 +16,7 @@ import imagesize
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from partsight.cameras.opencv_log import silence_opencv
 from partsight.domain.errors import CameraLost, CameraUnavailable, EndOfStream, ImageError
 from partsight.domain.frame import Grab, PixelFormat, Pixels
 from partsight.domain.ports import CameraInfo
@@ -60,7 +61,7 @@ def _decode(path: Path, max_megapixels: float) -> Pixels:
     if not _is_whole(data):
         raise _unreadable(path, "is cut off or damaged")
     # A broken file is reported by our own error; OpenCV would print lines of its own.
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    silence_opencv()
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as problem:

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from partsight.cameras.opencv_log import silence_opencv
 from partsight.domain.errors import CameraLost, CameraUnavailable, EndOfStream
 from partsight.domain.frame import Grab, PixelFormat
 from partsight.domain.ports import CameraInfo
@@ -293,8 +294,7 @@ def _set_process_options() -> None:
     """
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    if "OPENCV_LOG_LEVEL" not in os.environ:
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    silence_opencv()
 
 
 def _milliseconds(seconds: float) -> int:
