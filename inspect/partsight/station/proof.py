@@ -8,7 +8,7 @@ from collections import deque
 import numpy as np
 import structlog
 
-from partsight.domain.errors import DetectorError, RecordsError
+from partsight.domain.errors import DetectorError, DetectorLost, RecordsError
 from partsight.domain.frame import Frame, Grab, PixelFormat
 from partsight.domain.ports import Clock, Records
 from partsight.domain.trigger import Trigger, TriggerKind
@@ -38,7 +38,10 @@ class Proof:
         self._seen = self._breaches = 0
 
     def run(self, judge: Judge, records: Records, size: tuple[int, int], clock: Clock) -> float:
-        """The slowest of the self-test parts in milliseconds: judged and durably written, but not recorded."""
+        """The slowest of the self-test parts in milliseconds: judged and durably written, but not recorded.
+
+        Raises DetectorLost: to try again here would be in vain.
+        """
         self._last_ms.clear()
         self._breaches = 0
         worst = 0.0
@@ -47,9 +50,12 @@ class Proof:
             try:
                 judge.rehearse(_test_frame(number, size, clock))
                 records.rehearse()
+            except DetectorLost:
+                raise
             except (DetectorError, RecordsError) as error:
                 log.warning("self-test failed", error=str(error))
                 worst = NEVER_MS
+                break
             worst = max(worst, (time.perf_counter() - began) * 1e3)
         good = self.passes(worst)
         self._again_ns = 0 if good else clock.monotonic_ns() + int(AGAIN_S * 1e9)

@@ -472,7 +472,14 @@ class Station:
     def _prove(self) -> None:
         """Send self-test parts through the lane: ready only if the slowest leaves room before the deadline."""
         size = next((c.size for c in self._captures.values() if c.size is not None), (640, 640))
-        worst_ms = self._proof.run(self._judge, self._records, size, self._clock)
+        try:
+            worst_ms = self._proof.run(self._judge, self._records, size, self._clock)
+        except DetectorLost as error:
+            # While it is not ready no PLC triggers, so no part would ever find it out.
+            self.conduct.proven(False)
+            self.faults.raise_("detector", str(error), "the process ends and is started again")
+            self._fatal(EXIT_STUCK, str(error))
+            return
         good = self._proof.passes(worst_ms)
         if good:
             self.faults.clear("station/slow")
