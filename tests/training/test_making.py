@@ -12,12 +12,14 @@ import pytest
 from partsight.cameras.simulated import SimulatedSettings
 from partsight.cameras.simulated.world import World
 from partsight.detectors.auto import choose
-from partsight.domain.model import OutputFormat
+from partsight.detectors.golden import frame_of
+from partsight.domain.detections import Detections, ModelRef
+from partsight.domain.model import ModelSpec, OutputFormat
 from partsight.models.bundle import load
 from partsight.scoring.deeppcb import CLASSES
 from partsight.training import pcb
 from partsight.training.boards import MARGIN_PX, Board, copper_of, read_boards, split_groups
-from partsight.training.bundle import Making, as_frame, write_bundle
+from partsight.training.bundle import Making, rivals, write_bundle
 from partsight.training.crops import Source, drawn_source, good_source, real_source
 from partsight.training.drawing import draw_defect
 from partsight.training.simulated import simulated_source
@@ -105,9 +107,35 @@ def test_a_trained_model_becomes_a_bundle_that_finds_defects(small_yolo11: Path,
     assert [path.suffix for path in bundle.golden()] == [".png", ".json"] * 3
     detector = choose(bundle.spec())
     world = World(SimulatedSettings(seed=77, defect_rate=1, defects_per_bad_part=(6, 9), **ALWAYS))
-    found = detector.detect([as_frame(world.render(number, colour=True)[0]) for number in range(4)])
+    found = detector.detect([frame_of(world.render(number, colour=True)[0]) for number in range(4)])
     detector.close()
     assert sum(len(one) for one in found) >= 4
+
+
+@pytest.mark.parametrize(
+    ("neighbour", "score", "name", "count"),
+    [
+        pytest.param((0, 0, 100, 94), 0.895, "open", 1, id="rounding decides"),
+        pytest.param((0, 0, 100, 94), 0.85, "open", 0, id="clearly worse"),
+        pytest.param((0, 0, 100, 99), 0.895, "open", 0, id="as good a box"),
+        pytest.param((0, 0, 100, 94), 0.895, "short", 0, id="of another class"),
+        pytest.param((500, 0, 600, 94), 0.895, "open", 0, id="somewhere else"),
+    ],
+)
+def test_an_answer_that_hangs_on_rounding_is_no_golden_one(
+    neighbour: tuple[float, ...], score: float, name: str, count: int, tmp_path: Path
+) -> None:
+    thresholds = dict.fromkeys(CLASSES, 0.5)
+    spec = ModelSpec(
+        "m", "1", tmp_path, "0" * 64, "fp32", CLASSES, 640, 640, OutputFormat.ANCHORS, thresholds, nms_iou=0.45
+    )
+    model = ModelRef("m", "0" * 64, "onnx", "fp32")
+    best = [(0.0, 0.0, 100.0, 100.0), neighbour]
+    ids = np.array([CLASSES.index("open"), CLASSES.index(name)], np.int32)
+    scores = np.array([0.9, score], np.float32)
+    running = Detections(np.array(best, np.float32), scores, ids, CLASSES, model)
+    found = Detections(running.boxes[:1], scores[:1], ids[:1], CLASSES, model)
+    assert rivals(found, running, spec) == count
 
 
 def test_the_command_makes_chooses_exports_and_scores(data: Path, yaml_of: Any, tmp_path: Path) -> None:

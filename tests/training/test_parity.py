@@ -19,6 +19,7 @@ import pytest
 import torch
 from ultralytics import YOLO
 
+from partsight.detectors.golden import frame_of
 from partsight.detectors.onnx import OnnxDetector
 from partsight.detectors.openvino import OpenVinoDetector
 from partsight.domain.detections import Detections
@@ -26,7 +27,7 @@ from partsight.domain.errors import BackendUnavailable
 from partsight.domain.model import ModelSpec, OutputFormat
 from partsight.domain.ports import Detector
 from partsight.models.bundle import find, load
-from partsight.training.bundle import as_frame, export_onnx
+from partsight.training.bundle import export_onnx
 from partsight.training.fit import save
 
 THRESHOLD = 0.25
@@ -151,7 +152,7 @@ def iou(row: Any, others: Any) -> Any:
 def test_backends_agree_with_ultralytics_in_pytorch_on_100_real_images(
     case: tuple[Reference, ModelSpec], detector: Detector, real_images: list[Any]
 ) -> None:
-    found = detector.detect([as_frame(image) for image in real_images])
+    found = detector.detect([frame_of(image) for image in real_images])
     twins = [count_twins(one, case[0](image)) for one, image in zip(found, real_images, strict=True)]
     assert sum(twins) >= 100, f"only {sum(twins)} boxes were compared"
 
@@ -160,7 +161,7 @@ def test_backends_agree_with_ultralytics_on_frames_that_need_scaling(
     case: tuple[Reference, ModelSpec], detector: Detector, real_images: list[Any]
 ) -> None:
     frames = of_all_shapes(real_images[:24])
-    found = detector.detect([as_frame(frame) for frame in frames])
+    found = detector.detect([frame_of(frame) for frame in frames])
     twins = [count_twins(one, case[0](frame)) for one, frame in zip(found, frames, strict=True)]
     assert sum(twins) >= 10, f"only {sum(twins)} boxes were compared"
 
@@ -171,7 +172,7 @@ def test_the_shipped_file_agrees_with_ultralytics_running_the_same_file(
     reference = predictor(YOLO(str(shipped.path), task="detect"), shipped)
     detector = backend(shipped)
     frames = [*real_images, *of_all_shapes(real_images[:8])]
-    found = detector.detect([as_frame(frame) for frame in frames])
+    found = detector.detect([frame_of(frame) for frame in frames])
     twins = [count_twins(one, reference(frame)) for one, frame in zip(found, frames, strict=True)]
     detector.close()
     assert sum(twins) >= 500, f"only {sum(twins)} boxes were compared"
@@ -185,7 +186,7 @@ def test_bfloat16_keeps_its_own_tolerance_and_verdict_changes_are_counted(
     except BackendUnavailable as problem:
         pytest.skip(str(problem))
     exact = OpenVinoDetector(shipped)
-    frames = [as_frame(image) for image in real_images]
+    frames = [frame_of(image) for image in real_images]
     limits = np.array([shipped.thresholds[name] for name in shipped.classes], np.float32)
     pairs = list(zip(quick.detect(frames), exact.detect(frames), strict=True))
     changes = sum(bad(one, limits) != bad(other, limits) for one, other in pairs)

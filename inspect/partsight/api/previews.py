@@ -80,7 +80,7 @@ def smaller(image: Bgr, width: int) -> Bgr:
         image = cv2.resize(cut, (wide // whole, high // whole), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]  # cv2's stubs say only that it is an array
     size = (width, max(1, round(high * width / wide)))
     if (image.shape[1], image.shape[0]) != size:
-        image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
+        image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]  # as above
     return image
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from partsight.detectors.golden import frame_of
 from partsight.detectors.onnx import OnnxDetector
 from partsight.domain.model import OutputFormat
 from partsight.models.bundle import load
@@ -24,7 +25,7 @@ from partsight.models.card import write_card
 from partsight.scoring.deeppcb import CLASSES
 from partsight.scoring.metrics import mean_ap
 from partsight.training.boards import Board, Pixels, read_boards, split_groups
-from partsight.training.bundle import Making, as_frame, write_bundle
+from partsight.training.bundle import Making, write_bundle
 from partsight.training.choose import Found, HeldOut, Predict, choose_thresholds, judge_held_out, torch_predictor
 from partsight.training.crops import drawn_source, good_source, real_source
 from partsight.training.fit import FitSettings, Mix, finish, fit
@@ -94,7 +95,7 @@ def score_bundle(folder: Path, boards: Sequence[Board]) -> HeldOut:
 
 def _detector_predictor(detector: OnnxDetector, head: OutputFormat) -> Predict:
     def predict(image: Pixels) -> dict[OutputFormat, Found]:
-        found = detector.detect([as_frame(image)])[0]
+        found = detector.detect([frame_of(image)])[0]
         columns = [found.boxes, found.scores[:, None], found.class_ids[:, None].astype(np.float32)]
         return {head: np.concatenate(columns, axis=1)}
 
